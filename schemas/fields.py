@@ -7,8 +7,10 @@ building the event afterwards only copies values.
 
 import re
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -40,6 +42,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY_START = re.compile(r"(?:0\d|1[01]):[0-5]\d|12:00", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 MANY = 500
@@ -118,6 +121,24 @@ def _date(value: object) -> int:
     return days
 
 
+def _time_zone(value: str) -> str:
+    if value not in _zones():
+        raise _wrong("must be a time zone of the IANA database, such as Asia/Tokyo")
+    return value
+
+
+def _day_start(value: str) -> str:
+    if not _DAY_START.fullmatch(value):
+        raise _wrong("must be a time of day from 00:00 to 12:00, such as 05:00")
+    return value
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names of time zones; "localtime" and the like are machines' own."""
+    return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
 def _date_text(value: object) -> str:
     return date.fromordinal(_date(value) + _EPOCH_DAY).isoformat()
 
@@ -188,6 +209,9 @@ Currency = Annotated[
     PlainValidator(_currency),
     WithJsonSchema({"type": "string", "pattern": f"^{_CURRENCY.pattern}$"}),
 ]
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+DayStart = Annotated[str, AfterValidator(_day_start)]
 
 Int = Annotated[int, _INT]
 IntOrdinal = Annotated[int, Field(ge=1, le=INT_MAX)]

@@ -14,12 +14,15 @@ from typing import Any
 
 HOME = Path(__file__).parent / "contracts"
 DEAD_LETTERS = "commerce.dead-letters"
+TOGETHER = "/"
+"""Between names of fields that are a record key together, as in location_id/terminal_id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A topic. `keys`: by event, the fields of which the first non-null one is the record key.
 
+    Several fields that are a key together are written as one, with `TOGETHER` between their names.
     `former_keys`: by event, the fields of keys that older records have, the newest first.
     """
 

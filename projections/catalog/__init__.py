@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from projections.core import Projection, Row, View, key, latest_by, maximum
+from schemas.calendars import StoreCalendar, calendar_of, minutes_of
 from schemas.generated.events import ItemDescribed, LocationDescribed, NeedPolicySet
 
 projection = Projection("catalog", version=2, formerly=("purchase_suppression", "shared_stock"))
@@ -43,6 +44,8 @@ location = projection.table(
     name=latest_by("text", at="described_at"),
     latitude_e6=latest_by("bigint", at="described_at"),  # degrees by a million
     longitude_e6=latest_by("bigint", at="described_at"),
+    time_zone=latest_by("text", at="described_at"),
+    day_starts_at=latest_by("int", at="described_at"),  # minutes after midnight
     moved_by="commerce.catalog",
     view=View(by=("location_id",)),
 )
@@ -81,6 +84,8 @@ def location_described(event: LocationDescribed) -> Iterator[Row]:
         name=event.name,
         latitude_e6=_millionths(event.latitude),
         longitude_e6=_millionths(event.longitude),
+        time_zone=event.time_zone,
+        day_starts_at=minutes_of(event.day_starts_at),
     )
 
 
@@ -99,3 +104,12 @@ def version_at(versions: Iterable[Mapping[str, Any]], at: int) -> Mapping[str, A
     """The version in force at `at` (microseconds): the latest `valid_from` that is not later."""
     begun = [version for version in versions if version["valid_from"] <= at]
     return max(begun, key=lambda version: version["valid_from"], default=None)
+
+
+def calendar_at(versions: Iterable[Mapping[str, Any]], at: int) -> StoreCalendar:
+    """The calendar of a store at an instant, from its rows of the table `location`.
+
+    A store that nobody has described has the default calendar.
+    """
+    version = version_at(versions, at) or {}
+    return calendar_of(version.get("time_zone"), version.get("day_starts_at"))

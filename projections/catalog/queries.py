@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from projections.catalog import item, location, projection, version_at
 from projections.core import NotFound, Read
 from projections.core.instants import Moment, instant, micros
+from schemas.calendars import DEFAULT_ZONE
 
 
 class ItemName(BaseModel):
@@ -25,7 +26,8 @@ class ItemName(BaseModel):
 
 class LocationName(BaseModel):
     """A store or warehouse as described from `valid_from` on. `until`: when the next description
-    begins. Latitude and longitude in degrees north and east.
+    begins. Latitude and longitude in degrees north and east. `day_starts_at`: when its business day
+    starts, by the clock of its `time_zone`.
     """
 
     location_id: str
@@ -33,6 +35,8 @@ class LocationName(BaseModel):
     name: str
     latitude: float | None
     longitude: float | None
+    time_zone: str
+    day_starts_at: str
     valid_from: datetime
     until: datetime | None
 
@@ -63,6 +67,8 @@ async def location_named(read: Read, location_id: str, at: Moment | None = None)
         name=row["name"],
         latitude=_degrees(row["latitude_e6"]),
         longitude=_degrees(row["longitude_e6"]),
+        time_zone=row.get("time_zone") or DEFAULT_ZONE,
+        day_starts_at="{:02}:{:02}".format(*divmod(row.get("day_starts_at") or 0, 60)),
         valid_from=instant(row["valid_from"]),
         until=until,
     )

@@ -28,6 +28,7 @@ from projections.core.tables import (
 Handler = Callable[[Any], Iterable[Row]]
 State = dict[str, Any]
 Evolve = Callable[[State | None, Any], State]
+NumberOf = Callable[[Iterable[tuple[Any, ...]]], float]
 H = TypeVar("H", bound=Callable[..., Any])
 
 
@@ -36,13 +37,15 @@ class Measure:
     """A number that a SELECT gives, in one row of one column, kept as a metric.
 
     `list_name`: of a list; then the SELECT is asked of each part of the list, as `{listed}`, and
-    gives rows (label, number). A label of the part without a row is 0.
+    gives rows (label, number). A label of the part without a row is 0. `number_of`: computes the
+    number from the rows of the SELECT, which then has any rows and columns.
     """
 
     metric: str
     statement: str
     projection: str
     list_name: str | None = None
+    number_of: NumberOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,9 +329,11 @@ class Projection:
         self.held_amounts.append(held)
         return held
 
-    def measure(self, metric: str, statement: str) -> None:
-        """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number."""
-        self.measures.append(Measure(metric, statement, self.name))
+    def measure(self, metric: str, statement: str, number_of: NumberOf | None = None) -> None:
+        """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number, or
+        of rows from which `number_of` computes it.
+        """
+        self.measures.append(Measure(metric, statement, self.name, number_of=number_of))
 
     def measure_list(self, metric: str, list_name: str, statement: str) -> None:
         """Keeps a metric with a number for each label of a list; see `Measure`."""

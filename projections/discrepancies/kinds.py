@@ -15,7 +15,7 @@ Resolution = Literal["DOCUMENT_RIGHT", "DOCUMENT_WRONG"]
 KindName = Literal[
     "over_return", "unknown_sale", "unknown_line", "second_claim", "shipped_unordered",
     "released_after_end", "doubled_document", "over_received", "misrouted", "negative_stock",
-    "shortage", "clock", "owner_differs", "sums",
+    "shortage", "clock", "owner_differs", "sums", "numbering",
 ]  # fmt: skip
 
 
@@ -46,6 +46,8 @@ KINDS: Mapping[str, Kind] = {
     "sums": Kind((DOCUMENT_RIGHT,), subject=True),
     # open again when an event arrives by a wrong clock after the decision
     "clock": Kind((DOCUMENT_WRONG,)),
+    # the till began to number anew; open again when the hole changes
+    "numbering": Kind((DOCUMENT_RIGHT,)),
     # last as long as the numbers say so: a count, a receipt or a shipment ends them
     "negative_stock": Kind(),
     "shortage": Kind(),

@@ -13,7 +13,7 @@ from schemas.wire.effective import CorrectedMeta
 # topics whose events producers send, as far as other projections read them too
 TOPICS = frozenset(
     f"commerce.{name}"
-    for name in ("purchases", "points", "inventory", "inquiries", "members", "catalog")
+    for name in ("purchases", "points", "inventory", "inquiries", "members", "catalog", "terminals")
 )
 
 projection = Projection("terminal_clocks")

@@ -1,49 +1,35 @@
-"""The query and the measure of missing receipt numbers."""
+"""The query of missing receipt numbers."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
 
 from projections.core import Page, Read
-from projections.terminal_gaps import projection, receipts
+from projections.terminal_gaps import business_days as _business_days  # noqa: F401
+from projections.terminal_gaps import closing, projection, receipts
+from projections.terminal_gaps import day_watch as _day_watch  # noqa: F401
+from projections.terminal_gaps import odd_stamps as _odd_stamps  # noqa: F401
+from projections.terminal_gaps.answers import Gap
+from projections.terminal_gaps.number_holes import MISSING, NUMBERED
 
-MISSING = """
-with terminal as (
-    select system, store_id, terminal_id, epoch, range_agg(span) as seen
-    from terminal_receipts, unnest(seen) as span
-    where (%(store_id)s::text is null or store_id = %(store_id)s)
-    group by system, store_id, terminal_id, epoch
-)
-select system, store_id, terminal_id, epoch, lower(seen) as lowest, upper(seen) - 1 as highest,
-       array(select lower(gap) from unnest(holes) gap order by 1) as starts,
-       array(select upper(gap) - 1 from unnest(holes) gap order by 1) as ends
-from terminal, lateral (select int8multirange(range_merge(seen)) - seen as holes) as missing
+OF_STORE = "(%(store_id)s::text is null or store_id = %(store_id)s)"
+GAPS = f"""
+with {NUMBERED.format(only=OF_STORE)}
+select system, store_id, terminal_id, epoch,
+    lower(seen + closed) as lowest, upper(seen + closed) - 1 as highest,
+    array(select lower(gap) from unnest(missing) gap order by 1) as starts,
+    array(select upper(gap) - 1 from unnest(missing) gap order by 1) as ends
+from numbered, lateral (select {MISSING} as missing) as lost
 where (system, store_id, terminal_id, epoch)
     > (%(system)s, %(after_store)s, %(terminal_id)s, %(epoch)s)
 order by system, store_id, terminal_id, epoch
 limit %(limit)s
 """
 
-MISSING_IN_ALL = """
-with terminal as (
-    select range_agg(span) as seen from terminal_receipts, unnest(seen) as span
-    group by system, store_id, terminal_id, epoch
-)
-select coalesce(sum(upper(gap) - lower(gap)), 0)::bigint
-from terminal, unnest(int8multirange(range_merge(seen)) - seen) as gap
-"""
-projection.measure("hitotsu_missing_receipt_numbers", MISSING_IN_ALL)
-
-
-class Gap(BaseModel):
-    """A range of missing receipt numbers, from `first` to `last` inclusive."""
-
-    first: int
-    last: int
-
 
 class TerminalGaps(BaseModel):
-    """A till's lowest and highest receipt number, and those missing between (`missing`: how many).
+    """A till's lowest and highest receipt number, seen or closed, and those missing between
+    (`missing`: how many). A wide hole outside of closed days is not missing: the till began anew.
 
     `epoch`: a till has a new one when it begins to number anew.
     """
@@ -66,8 +52,8 @@ async def missing_receipts(
     limit, after = page.limit, page.after
     system, after_store, terminal_id, epoch = after or ["", "", "", -1]
     rows = await read.select(
-        [receipts],
-        MISSING,
+        [receipts, closing],
+        GAPS,
         store_id=store_id,
         system=system,
         after_store=after_store,

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.declarations import HOME, LINES_OF
 from schemas.rights import ROLES
-from schemas.topics import read_json, schemas_in
+from schemas.topics import TOGETHER, read_json, schemas_in
 
 _TOPIC = {"name": str, "doc": str, "partitions": int}
 _RIGHT = {"roles", "own", "by_producers", "doc"}
@@ -47,7 +47,7 @@ def _key(schema: dict[str, Any], key: Any) -> Iterator[str]:
     if not key or not isinstance(key, list):
         yield f"{name}: neither the event nor its topic declares a key"
         return
-    for field in key:
+    for field in (part for said in key for part in said.split(TOGETHER)):
         if field not in _names(schema):
             yield f"{name}: its key names {field}, which is not a field of the event"
 

@@ -28,6 +28,8 @@ _MEANINGS = {
     "currency": ("string",),
     "latitude": ("double",),
     "longitude": ("double",),
+    "time_zone": ("string",),
+    "time_of_day": ("string",),
 }
 _TIMES = ("happened", "set_for")
 _PII = ("name", "kana", "postcode", "address", "birth_date", "free_text", "identifier")

@@ -14,7 +14,7 @@ from xxhash import xxh3_64_intdigest
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD, TO_RECORD
 from schemas.history.releases import Release, Releases, releases
-from schemas.topics import former_key_fields, key_fields
+from schemas.topics import TOGETHER, former_key_fields, key_fields
 from schemas.wire.added_fields import with_added_fields
 from schemas.wire.bounds import BODY_MAX, EPOCH
 from schemas.wire.readers import Read, reader
@@ -236,6 +236,9 @@ def _first_value(event: Event, fields: tuple[str, ...]) -> bytes | None:
         value = getattr(event, field, None)
         if value is not None:
             return value if isinstance(value, bytes) else str(value).encode()
+        if TOGETHER in field:  # never the name of a field, so the others are found first
+            parts = [str(getattr(event, part)) for part in field.split(TOGETHER)]
+            return TOGETHER.join(parts).encode()
     return None
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Gauge
 
-from projections.core.projection import Listing, Measure
+from projections.core.projection import Listing, Measure, NumberOf
 from services.reading.catalog import Catalog
 from services.reading.database import PostgresAway, ask
 from services.runtime.build_state import Builds
@@ -24,25 +24,34 @@ from services.runtime.db import Pool
 from services.runtime.logging import log
 from services.runtime.metrics import MEASURED
 
+_COUNTED: dict[Gauge, dict[str, float]] = {}  # by gauge and part of a list
 EVERY_SECONDS, AGAIN_SECONDS = 60.0, 5.0
 SHARE = 50  # the pause after a measure, as a multiple of its duration
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A query and the gauges that it sets, by label; a single number has the label ""."""
+    """A query and the gauges that it sets, by label; a single number has the label "".
+
+    `number_of`: computes a single number from the rows; without it they are (label, number).
+    `part`: names the part of a list.
+    """
 
     metric: str
     statement: str
     needs: Collection[str]
     gauges: dict[str, Gauge]
+    number_of: NumberOf | None = None
+    part: str = ""
 
     @classmethod
     def of_number(cls, measure: Measure) -> Measurement:
         """The measurement of a single number."""
-        gauges = {"": MEASURED[measure.metric]}
+        gauges, needs = {"": MEASURED[measure.metric]}, (measure.projection,)
+        if measure.number_of is not None:
+            return cls(measure.metric, measure.statement, needs, gauges, measure.number_of)
         statement = f"select '', measured.* from ({measure.statement}) measured"
-        return cls(measure.metric, statement, (measure.projection,), gauges)
+        return cls(measure.metric, statement, needs, gauges)
 
     @classmethod
     def of_part(cls, measure: Measure, part: Listing) -> Measurement:
@@ -53,6 +62,7 @@ class Measurement:
             measure.statement.replace("{listed}", part.statement),
             (measure.projection, part.projection),
             {label: gauge.labels(label) for label in part.labels},
+            part=f"{part.projection} {part.statement}",
         )
 
     def unknown(self) -> dict[str, float]:
@@ -60,9 +70,14 @@ class Measurement:
         return dict.fromkeys(self.gauges, math.nan)
 
     def set(self, values: dict[str, float]) -> None:
-        """Sets each gauge; one without a value to 0."""
+        """Sets each gauge; one without a value to 0.
+
+        Parts of a list that have a label in common set the sum of what each of them counted.
+        """
         for label, gauge in self.gauges.items():
-            gauge.set(values.get(label, 0))
+            counted = _COUNTED.setdefault(gauge, {})
+            counted[self.part] = values.get(label, 0)
+            gauge.set(sum(counted.values()))
 
 
 class ProjectionMeasures:
@@ -107,6 +122,8 @@ class ProjectionMeasures:
             return measurement.unknown()
         try:
             rows = await ask(self._pool, measurement.statement, {})
+            if measurement.number_of is not None:
+                return {"": measurement.number_of(rows)}
             return {label: float(number) for label, number in rows}
         except PostgresAway:
             return measurement.unknown()

@@ -151,6 +151,10 @@ RELAYED = Counter("hitotsu_dead_letters_relayed", "Dead letters copied to their 
 MISSING_RECEIPTS = _measured(
     "hitotsu_missing_receipt_numbers", "Receipt numbers that tills have skipped so far."
 )
+INCOMPLETE_DAYS = _measured(
+    "hitotsu_incomplete_business_days",
+    "Business days of stores that ended a day ago and are not complete, of the last two weeks.",
+)
 DISCREPANCIES = _measured(
     "hitotsu_discrepancies",
     "Discrepancies that nobody has settled, by kind; NaN: unknown.",

@@ -18,7 +18,7 @@ SELECTS = {
     "ledger": 'event_id, topic.name, partition, "offset" from ledger'
     " join hitotsu.topic on topic.no = ledger.topic",
     "terminal_receipts": "system, store_id, terminal_id, epoch, topic.name,"
-    " source_partition % 10000, array_agg(n order by n) from terminal_receipts"
+    " source_partition % 10000, array_agg(distinct n order by n) from terminal_receipts"
     " join hitotsu.topic on topic.no = source_partition / 10000, unnest(seen) as part,"
     " generate_series(lower(part), upper(part) - 1) as n group by 1, 2, 3, 4, 5, 6",
     "terminal_clock": "system, store_id, terminal_id, clock_offset, first_seen, last_seen, events"

@@ -21,6 +21,7 @@ KEYS = {
     "commerce.catalog": ("policy_id", "program_id", "rule_set", "sku", "location_id"),
     "commerce.contacts": ("profile_id",),
     "commerce.settings": ("discrepancy_id",),
+    "commerce.terminals": ("location_id", "terminal_id"),
 }
 DEAD_LETTERS = "commerce.dead-letters"
 
@@ -74,6 +75,8 @@ class Wire:
         topic = self.topics[name]
         if topic == DEAD_LETTERS:
             return f"{record['source_topic']}-{record['source_partition']}".encode()
+        if topic == "commerce.terminals":
+            return "/".join(str(record[field]) for field in KEYS[topic]).encode()
         fields = ("transaction_id",) if name == "PurchaseAttributed" else KEYS[topic]
         value = next(record[field] for field in fields if record.get(field) is not None)
         return value if isinstance(value, bytes) else str(value).encode()

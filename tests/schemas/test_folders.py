@@ -14,6 +14,7 @@ from tests.schemas.homes import copy
 
 # Keys decide the order of facts for ever: a change here moves records to another partition.
 KEYS = {
+    "terminals": ("location_id/terminal_id",),
     "purchases": ("transaction_id",),
     "points": ("profile_id",),
     "inventory": ("sku",),

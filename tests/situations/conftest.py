@@ -20,6 +20,8 @@ pytest.register_assert_rewrite(
             "answers",
             "clocks",
             "corrections",
+            "days",
+            "found_days",
             "found_corrections",
             "found_programs",
             "found_stock",

@@ -325,10 +325,11 @@ class Facts:
         self, kind: str, channel: str, store: str | None = None, /, **fields: Any
     ) -> dict[str, Any]:
         when, till = fields.pop("when", None), fields.pop("till", None)
-        event_id = fields.pop("event_id", None)
+        event_id, receipt = fields.pop("event_id", None), fields.pop("receipt", None)
         producer = {"system": _SYSTEMS.get(channel, "crm"), "channel": channel}
         producer |= {"store_id": store} if store else {}
         producer |= {"terminal_id": till} if till else {}
+        producer |= {"terminal_sequence": receipt} if receipt is not None else {}
         meta = {"event_id": event_id or uuid4(), "occurred_at": when or self.now()}
         told = {"type": kind, "meta": meta | {"producer": producer}}
         event: dict[str, Any] = _plain(told | fields)

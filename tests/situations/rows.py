@@ -15,18 +15,12 @@ Test = TypeVar("Test", bound=Callable[..., None])
 LENGTHS = {"C": 14, "S": 18, "T": 8, "M": 12, "P": 10}
 ROWS = [f"{letter}{number}" for letter, most in LENGTHS.items() for number in range(1, most + 1)]
 
-MONEY, CODES, NUMBERING = "currencies, taxes and discounts", "codes of items", "receipt numbering"
-CALENDAR, IDENTITY, NEEDS = "the store's calendar", "identity", "needs"
+MONEY, CODES = "currencies, taxes and discounts", "codes of items"
+IDENTITY, NEEDS = "identity", "needs"
 SCALING = "partitions that are added"
 WORK_DONE: frozenset[str] = frozenset()
 """Work that is done: none of its rows may be skipped any more."""
 SKIPPED = {
-    "T3": CALENDAR,
-    "T4": NUMBERING,
-    "T5": NUMBERING,
-    "T6": NUMBERING,
-    "T7": MONEY,
-    "T8": CALENDAR,
     **{f"M{number}": MONEY for number in (3, 4, 5, 6, 7, 8, 10, 12)},
     "P1": CODES,
     "P2": CODES,

@@ -9,7 +9,9 @@ from typing import Any
 from tests.situations import (
     clocks,
     corrections,
+    days,
     found_corrections,
+    found_days,
     found_programs,
     found_stock,
     more_orders,
@@ -21,7 +23,7 @@ from tests.situations import (
 
 TABLES = (
     corrections, stock, clocks, people, programs, found_corrections, found_stock, found_programs,
-    weights, more_orders,
+    weights, more_orders, days, found_days,
 )  # fmt: skip
 Test = Callable[..., Any]
 

@@ -15,6 +15,7 @@ from schemas.generated.conversions import (
     points,
     purchases,
     settings,
+    terminals,
 )
 from schemas.generated.events import Event
 from schemas.rejection import Sealer
@@ -78,6 +79,8 @@ TO_EVENT: dict[str, Callable[[Any, Sealer], Event]] = {
     "PurchaseReturned": purchases.purchase_returned,
     "PurchaseVoided": purchases.purchase_voided,
     "DiscrepancySettled": settings.discrepancy_settled,
+    "ReceiptNumberUsed": terminals.receipt_number_used,
+    "TerminalDayClosed": terminals.terminal_day_closed,
 }
 SUBJECT_OF: dict[str, Callable[[Any], bytes | None]] = {
     "ContactMade": contacts.contact_made_subject,

@@ -55,6 +55,8 @@ def location_described(model: LocationDescribedInput, seal: Sealer) -> LocationD
         longitude=model.longitude,
         valid_from=model.valid_from,
         selling_zone=model.selling_zone,
+        time_zone=model.time_zone,
+        day_starts_at=model.day_starts_at,
     )
 
 

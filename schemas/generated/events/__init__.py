@@ -86,6 +86,7 @@ from schemas.generated.events.purchases import (
     PurchaseVoided,
 )
 from schemas.generated.events.settings import DiscrepancySettled
+from schemas.generated.events.terminals import ReceiptNumberUsed, TerminalDayClosed
 
 Event = (
     AllocationReleased
@@ -136,6 +137,7 @@ Event = (
     | PurchaseCompleted
     | PurchaseReturned
     | PurchaseVoided
+    | ReceiptNumberUsed
     | ReservationCommitted
     | StockAdjusted
     | StockAllocated
@@ -145,6 +147,7 @@ Event = (
     | StockShipped
     | StockStateChanged
     | SubjectErased
+    | TerminalDayClosed
     | TransferReceived
     | TransferShipped
 )
@@ -198,6 +201,7 @@ EVENTS: dict[str, type[Event]] = {
     "PurchaseCompleted": PurchaseCompleted,
     "PurchaseReturned": PurchaseReturned,
     "PurchaseVoided": PurchaseVoided,
+    "ReceiptNumberUsed": ReceiptNumberUsed,
     "ReservationCommitted": ReservationCommitted,
     "StockAdjusted": StockAdjusted,
     "StockAllocated": StockAllocated,
@@ -207,6 +211,7 @@ EVENTS: dict[str, type[Event]] = {
     "StockShipped": StockShipped,
     "StockStateChanged": StockStateChanged,
     "SubjectErased": SubjectErased,
+    "TerminalDayClosed": TerminalDayClosed,
     "TransferReceived": TransferReceived,
     "TransferShipped": TransferShipped,
 }
@@ -271,6 +276,7 @@ __all__ = [
     "PurchaseLine",
     "PurchaseReturned",
     "PurchaseVoided",
+    "ReceiptNumberUsed",
     "ReservationCommitted",
     "ReturnedLine",
     "StockAdjusted",
@@ -283,6 +289,7 @@ __all__ = [
     "SubjectErased",
     "TaxByRate",
     "Tender",
+    "TerminalDayClosed",
     "TransferReceived",
     "TransferShipped",
 ]

@@ -40,6 +40,8 @@ class LocationDescribed:
     longitude: float | None = None
     valid_from: int
     selling_zone: str | None = None
+    time_zone: str = "Asia/Tokyo"
+    day_starts_at: str = "00:00"
 
 
 @dataclass(slots=True, kw_only=True)

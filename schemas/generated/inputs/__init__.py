@@ -95,6 +95,7 @@ from schemas.generated.inputs.purchases import (
     PurchaseVoidedInput,
 )
 from schemas.generated.inputs.settings import DiscrepancySettledInput
+from schemas.generated.inputs.terminals import ReceiptNumberUsedInput, TerminalDayClosedInput
 from schemas.rejection import Rejected, Sealer, rejection
 
 EventInput = (
@@ -145,6 +146,7 @@ EventInput = (
     | PurchaseCompletedInput
     | PurchaseReturnedInput
     | PurchaseVoidedInput
+    | ReceiptNumberUsedInput
     | ReservationCommittedInput
     | StockAdjustedInput
     | StockAllocatedInput
@@ -154,6 +156,7 @@ EventInput = (
     | StockShippedInput
     | StockStateChangedInput
     | SubjectErasedInput
+    | TerminalDayClosedInput
     | TransferReceivedInput
     | TransferShippedInput
 )
@@ -206,6 +209,7 @@ INPUTS: dict[str, type[EventInput]] = {
     "PurchaseCompleted": PurchaseCompletedInput,
     "PurchaseReturned": PurchaseReturnedInput,
     "PurchaseVoided": PurchaseVoidedInput,
+    "ReceiptNumberUsed": ReceiptNumberUsedInput,
     "ReservationCommitted": ReservationCommittedInput,
     "StockAdjusted": StockAdjustedInput,
     "StockAllocated": StockAllocatedInput,
@@ -215,6 +219,7 @@ INPUTS: dict[str, type[EventInput]] = {
     "StockShipped": StockShippedInput,
     "StockStateChanged": StockStateChangedInput,
     "SubjectErased": SubjectErasedInput,
+    "TerminalDayClosed": TerminalDayClosedInput,
     "TransferReceived": TransferReceivedInput,
     "TransferShipped": TransferShippedInput,
 }
@@ -309,6 +314,7 @@ __all__ = [
     "PurchaseLineInput",
     "PurchaseReturnedInput",
     "PurchaseVoidedInput",
+    "ReceiptNumberUsedInput",
     "Rejected",
     "ReservationCommittedInput",
     "ReturnedLineInput",
@@ -323,6 +329,7 @@ __all__ = [
     "SubjectErasedInput",
     "TaxByRateInput",
     "TenderInput",
+    "TerminalDayClosedInput",
     "TransferReceivedInput",
     "TransferShippedInput",
     "example",

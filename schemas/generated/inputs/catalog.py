@@ -8,6 +8,7 @@ from typing import Literal
 from schemas.fields import (
     Code,
     Currency,
+    DayStart,
     Edge,
     Instant,
     IntCount,
@@ -17,6 +18,7 @@ from schemas.fields import (
     Longitude,
     Money,
     Short,
+    TimeZone,
 )
 from schemas.generated.inputs.parts import MetaInput
 from schemas.generated.inputs.vocabulary import Accrual, LocationKind, NeedKind, NeedReach
@@ -49,6 +51,8 @@ class LocationDescribedInput(Edge):
     longitude: Longitude | None = None
     valid_from: Instant
     selling_zone: Code | None = None
+    time_zone: TimeZone = "Asia/Tokyo"
+    day_starts_at: DayStart = "00:00"
 
 
 class MatchRulesActivatedInput(Edge):

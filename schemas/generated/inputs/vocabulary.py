@@ -20,6 +20,7 @@ MessageAuthor = Literal["CUSTOMER", "STAFF", "SYSTEM"]
 NeedKind = Literal["NONE", "ONE_OFF", "DURABLE", "REPLENISHABLE"]
 NeedReach = Literal["SKU", "CATEGORY"]
 PointsTreatment = Literal["NONE", "MOVE", "RECALCULATE"]
+ReceiptUse = Literal["OTHER", "TRAINING", "DEPOSIT", "NO_SALE", "VOID_OF_NOTHING"]
 StockState = Literal["SELLABLE", "DAMAGED", "QUALITY_CONTROL"]
 TenderKind = Literal[
     "OTHER",

@@ -26,6 +26,8 @@ from schemas.generated.records import (
     purchases_to_record,
     settings_from_record,
     settings_to_record,
+    terminals_from_record,
+    terminals_to_record,
 )
 
 FROM_RECORD: dict[str, Callable[[dict[str, Any]], Event]] = {
@@ -88,6 +90,8 @@ FROM_RECORD: dict[str, Callable[[dict[str, Any]], Event]] = {
     "PurchaseReturned": purchases_from_record.purchase_returned_from,
     "PurchaseVoided": purchases_from_record.purchase_voided_from,
     "DiscrepancySettled": settings_from_record.discrepancy_settled_from,
+    "ReceiptNumberUsed": terminals_from_record.receipt_number_used_from,
+    "TerminalDayClosed": terminals_from_record.terminal_day_closed_from,
 }
 TO_RECORD: dict[str, Callable[[Any], dict[str, Any]]] = {
     "ItemDescribed": catalog_to_record.item_described_record,
@@ -149,4 +153,6 @@ TO_RECORD: dict[str, Callable[[Any], dict[str, Any]]] = {
     "PurchaseReturned": purchases_to_record.purchase_returned_record,
     "PurchaseVoided": purchases_to_record.purchase_voided_record,
     "DiscrepancySettled": settings_to_record.discrepancy_settled_record,
+    "ReceiptNumberUsed": terminals_to_record.receipt_number_used_record,
+    "TerminalDayClosed": terminals_to_record.terminal_day_closed_record,
 }

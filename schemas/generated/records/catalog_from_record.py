@@ -49,6 +49,8 @@ def location_described_from(record: dict[str, Any]) -> LocationDescribed:
         longitude=record["longitude"],
         valid_from=instant(record["valid_from"]),
         selling_zone=record["selling_zone"],
+        time_zone=record["time_zone"],
+        day_starts_at=record["day_starts_at"],
     )
 
 

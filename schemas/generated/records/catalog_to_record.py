@@ -40,6 +40,8 @@ def location_described_record(event: LocationDescribed) -> dict[str, Any]:
         "longitude": event.longitude,
         "valid_from": event.valid_from,
         "selling_zone": event.selling_zone,
+        "time_zone": event.time_zone,
+        "day_starts_at": event.day_starts_at,
     }
 
 

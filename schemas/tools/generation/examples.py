@@ -62,6 +62,8 @@ _WORDS = {
     "version": "2026-04-01",
     "rule_version": "2026-04-01",
     "rules": '{"earn": [{"points": 1, "per": 100}]}',
+    "time_zone": "Asia/Tokyo",
+    "day_starts_at": "05:00",
 }
 _WORDS_OF = {
     ("InquiryClosed", "reason_code"): "exchanged",
@@ -73,6 +75,10 @@ _WORDS_OF = {
 _NUMBERS = {
     "terminal_sequence": 42,
     "terminal_epoch": 0,
+    "number": 43,
+    "first_number": 1,
+    "last_number": 42,
+    "count": 42,
     "quantity": 1,
     "unit_price": 1650,
     "net_paid": 1650,
@@ -102,6 +108,7 @@ _CHOICES = {
     "Disposition": "QUALITY_CONTROL",
     "TenderKind": "CASH",
     "LocationKind": "STORE",
+    "ReceiptUse": "TRAINING",
     "NeedKind": "DURABLE",
     "DecidedBy": "PERSON",
     "ContactKind": "CALL",

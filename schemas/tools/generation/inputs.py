@@ -25,6 +25,8 @@ _MEANING = {
     "longitude": "Longitude",
     "scale": "Scale",
     "basis_points": "BasisPoints",
+    "time_zone": "TimeZone",
+    "time_of_day": "DayStart",
 }
 _PERSONAL = {"free_text": "Long", "birth_date": "DateText"}
 _UNIQUE = {

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 
+from schemas.calendars import MOVED_MAX
 from services.following.background_task import BackgroundTask
 from services.points.background.sales_feed import sales_feed
 from services.points.program.calendar import months_after
@@ -199,9 +200,14 @@ async def _judge_ranks_again(
     if not months:
         return
     rows = [
-        (profile, *months_after(sale.occurred_at, months))
+        (profile, *_with_moved(months_after(sale.in_force_at, months)))
         for sale in new
         if sale.profile_id is not None
         for profile in members.get(sale.profile_id, (sale.profile_id,))
     ]
     await connection.execute(LATER, [list(column) for column in zip(*rows)])
+
+
+def _with_moved(during: tuple[int, int]) -> tuple[int, int]:
+    """A range of instants, wider by as much as a business date can move a sale's instant."""
+    return during[0] - MOVED_MAX, during[1] + MOVED_MAX

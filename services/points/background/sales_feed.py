@@ -1,7 +1,7 @@
 """Records in `hitotsu.points_due` which sales have to be judged, or judged again.
 
 It follows events that the projector has applied: purchases, documents of orders, redemptions,
-items, program rules, who joined or left a program, and settled discrepancies.
+items, stores, program rules, who joined or left a program, and settled discrepancies.
 An event only tells which sales it concerns; their data is read from the projection's tables later.
 """
 
@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import get_args
 from uuid import UUID
 
+from schemas.calendars import DEFAULT_ZONE, MOVED_MAX
 from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
     ItemDescribed,
+    LocationDescribed,
     OrderLineCancelled,
     OrderLineHandedOver,
     PointsRedeemed,
@@ -100,6 +102,23 @@ join (
 where s.occurred_at is not null
 on conflict (transaction_id) do update set failed = null
 """
+# only where it changes the store's calendar: descriptions are sent again and again
+LOCATION_CAME = """
+insert into hitotsu.points_due (transaction_id)
+select distinct s.transaction_id
+from unnest(%s::text[], %s::bigint[]) as x(location_id, valid_from)
+join location l on l.location_id = x.location_id collate "C" and l.valid_from = x.valid_from
+left join lateral (
+    select time_zone, day_starts_at from location
+    where location_id = l.location_id and valid_from < l.valid_from
+    order by valid_from desc limit 1
+) former on true
+join sale s on s.shop_day is not null and s.occurred_at >= l.valid_from
+    and substr(s.shop_day, strpos(s.shop_day, ' ') + 1) = l.location_id
+where (coalesce(l.time_zone, %s), coalesce(l.day_starts_at, 0))
+    is distinct from (coalesce(former.time_zone, %s), coalesce(former.day_starts_at, 0))
+on conflict (transaction_id) do update set failed = null
+"""
 ITEM_CAME = """
 insert into hitotsu.points_due (transaction_id)
 select distinct d.transaction_id
@@ -121,6 +140,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     purchases: set[UUID] = set()
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
+    places: set[tuple[str, int]] = set()
     orders: set[UUID] = set()
     moved: dict[UUID, int] = {}
     rules = []
@@ -135,6 +155,8 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
             orders.add(UUID(bytes=event.subject_id))
         elif isinstance(event, ItemDescribed):
             items[event.sku, event.valid_from] = event.category
+        elif isinstance(event, LocationDescribed):
+            places.add((event.location_id, event.valid_from))
         elif isinstance(event, ProgramJoined | ProgramLeft):
             profile_id, at = UUID(bytes=event.profile_id), event.meta.occurred_at
             moved[profile_id] = min(at, moved.get(profile_id, at))
@@ -149,7 +171,10 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     if moved:
         await connection.execute(MOVED, [list(moved), list(moved.values())])
     if rules:
-        await connection.execute(RULES_CAME, [min(rules)])
+        await connection.execute(RULES_CAME, [min(rules) - MOVED_MAX])
+    if places:
+        columns = [list(column) for column in zip(*sorted(places))]
+        await connection.execute(LOCATION_CAME, [*columns, DEFAULT_ZONE, DEFAULT_ZONE])
     if items:
         columns = [[sku for sku, _ in items], [at for _, at in items], list(items.values())]
         await connection.execute(ITEM_CAME, columns)

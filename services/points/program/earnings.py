@@ -42,6 +42,8 @@ class EarningSale:
     `profile_id`: None for a guest's purchase that nobody has claimed together with its points.
     `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
     from applied events, counted as the line's quantity is. `currency`: of all its amounts.
+    `counted_at`: the instant moved into the sale's business date; None: the same. Rules, ranks and
+    the dates of points go by it.
     """
 
     transaction_id: UUID
@@ -52,6 +54,12 @@ class EarningSale:
     points_paid: int = 0
     returned: Mapping[int, int] = field(default_factory=dict)
     currency: str = "JPY"
+    counted_at: int | None = None
+
+    @property
+    def in_force_at(self) -> int:
+        """The instant in the sale's business date, by which rules and ranks are chosen."""
+        return self.occurred_at if self.counted_at is None else self.counted_at
 
     def gone(self, units: Mapping[int, int]) -> Fraction:
         """The fraction (0 to 1) of the amount paid that falls on `units`, by line number.
@@ -99,7 +107,7 @@ def earnings(
     sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
 ) -> list[Earning]:
     """The earnings of all lines, in their order. `categories`: by sku. `rank`: the buyer's."""
-    zone, at = rules.zone, sale.occurred_at
+    zone, at = rules.zone, sale.in_force_at
     times = (active_from(rules.pending_days, at, zone), expires_at(rules.expiry, at, zone))
     paid = [line.paid for line in sale.lines]
     if not rules.earn_on_points_paid:

@@ -7,14 +7,16 @@ guest's purchase belongs to the first profile that claimed it, unless that claim
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from projections.catalog import calendar_at
 from projections.core.documents import Documents, unpacked
 from projections.purchases.documents import COMPLETED, Counted
 from projections.purchases.sale_state import SettledSale, settled
 from projections.purchases.settlements import SETTLED
+from schemas.calendars import MOVED_MAX
 from schemas.measures import unit_sql
 from services.points.program.calendar import months_before
 from services.points.program.earnings import EarningSale, SoldLine, line_gone
@@ -48,6 +50,9 @@ select transaction_id from purchase_claim c join sale s using (transaction_id)
 where c.profile_id = any(%(profiles)s::uuid[]) and c.treatment <> 'NONE'
     and s.owner_id = s.transaction_id and s.occurred_at >= %(since)s and s.occurred_at < %(until)s
 """
+LOCATIONS = """
+select location_id, valid_from, time_zone, day_starts_at from location where location_id = any(%s)
+"""
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
@@ -67,9 +72,26 @@ async def sales_of(
         row["transaction_id"]: settled(_known(unpacked(row["documents"]), until)) for row in rows
     }
     await _take_off_served_twice(connection, settled_sales.values())
+    counted_at = await _counted_at(connection, settled_sales)
     return {
-        (key := row["transaction_id"]): _sale(row, settled_sales[key], claimed.get(key))
+        (key := row["transaction_id"]): _sale(
+            row, settled_sales[key], claimed.get(key), counted_at.get(key)
+        )
         for row in rows
+    }
+
+
+async def _counted_at(connection: Connection, sales: Mapping[UUID, SettledSale]) -> dict[UUID, int]:
+    """By transaction id, for sales that tell a business date: the instant moved into that date."""
+    dated = {key: sale for key, sale in sales.items() if sale.business_date is not None}
+    if not dated:
+        return {}
+    stores: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in await rows_of(connection, LOCATIONS, [sorted({s.location for s in dated.values()})]):
+        stores[row["location_id"]].append(row)
+    return {
+        key: calendar_at(stores[sale.location], sale.at).moved_into(sale.at, sale.business_date)
+        for key, sale in dated.items()
     }
 
 
@@ -95,7 +117,9 @@ async def _take_off_served_twice(connection: Connection, sales: Iterable[Settled
         by_event[event_id].take_off(units)
 
 
-def _sale(row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None) -> EarningSale:
+def _sale(
+    row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None, counted_at: int | None
+) -> EarningSale:
     lines = tuple(
         SoldLine(
             sold.line.line_no, sold.line.sku, sold.line.quantity, sold.line.paid, sold.line.unit
@@ -106,7 +130,7 @@ def _sale(row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None) -> E
     guest = row["owner_id"] == row["transaction_id"]
     return EarningSale(
         row["transaction_id"], claimed_by if guest else row["owner_id"], whole.at, whole.channel,
-        lines, whole.points_paid, returned, whole.currency,
+        lines, whole.points_paid, returned, whole.currency, counted_at,
     )  # fmt: skip
 
 
@@ -143,12 +167,13 @@ async def rank_of(
     """
     if rules.ranks is None:
         return None
-    since, until = months_before(sale.occurred_at, rules.ranks.months, rules.zone)
-    asked = {"profiles": list(profiles), "since": since, "until": until}
-    rows = await rows_of(connection, SPENT, asked)
+    start, end = months_before(sale.in_force_at, rules.ranks.months, rules.zone)
+    near = {"since": start - MOVED_MAX, "until": end + MOVED_MAX}
+    rows = await rows_of(connection, SPENT, {"profiles": list(profiles)} | near)
     transactions = [row["transaction_id"] for row in rows]
     before = await sales_of(connection, transactions, until=sale.occurred_at)
-    return rules.rank(sum(spent(one, rules) for one in before.values()))
+    counted = [one for one in before.values() if start <= one.in_force_at < end]
+    return rules.rank(sum(spent(one, rules) for one in counted))
 
 
 async def rank_months(connection: Connection) -> int:

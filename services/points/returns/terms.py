@@ -45,7 +45,7 @@ async def terms_of(
         own = programs_at(moves, _buyers(sale, standing), sale.occurred_at, programs)
         judged = [programs.of(name) for name in sorted(earlier[sale.transaction_id])]
         for program in dict.fromkeys([*own, *judged]):
-            row = in_force(rows, program, sale.occurred_at)
+            row = in_force(rows, program, sale.in_force_at)
             key = sale.transaction_id, program.stored
             made = Terms(EarningRules(), program=program)
             if row is not None:

@@ -277,9 +277,9 @@ class Shop:
         )
         connection.execute(
             "insert into terminal_receipts values"
-            " ('pos', 'S1', 'T1', 0, 0, 3, '{[991,994),[996,999)}', 1),"
-            " ('pos', 'S1', 'T1', 0, 0, 4, '{[999,1000)}', 1),"
-            " ('pos', 'S1', 'T1', 0, 1, 4, '{[1000,1001)}', 1) on conflict do nothing"
+            " ('pos', 'S1', 'T1', 0, 0, 20000, 3, '{[991,994),[996,999)}', 1),"
+            " ('pos', 'S1', 'T1', 0, 0, 20000, 4, '{[999,1000)}', 1),"
+            " ('pos', 'S1', 'T1', 0, 1, 20001, 4, '{[1000,1001)}', 1) on conflict do nothing"
         )
 
     def _inquiries(self, connection: psycopg.Connection[Any]) -> None:

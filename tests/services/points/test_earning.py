@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +18,7 @@ from services.points.program.apportionment import (
     points_paid_for,
     shares,
 )
+from services.points.program.calendar import midnight
 from services.points.program.earnings import EarningSale, SoldLine, earnings, lot_of, rounded
 from services.points.program.rules import EarningRules
 
@@ -42,6 +45,20 @@ def test_each_line_earns_its_own_and_rounds_its_own() -> None:
     assert given_by(ONE_PERCENT, sale(1_650, 99, 150)) == [16, 0, 1]
     assert given_by({**ONE_PERCENT, "rounding": "half_up"}, sale(1_650, 49, 50)) == [17, 0, 1]
     assert given_by({**ONE_PERCENT, "rounding": "ceil"}, sale(1_650, 1, 0)) == [17, 1, 0]
+
+
+def test_points_expire_by_the_business_date_of_their_sale() -> None:
+    """At 00:30 on 1 June; the sale's business date may be 31 May."""
+    rules = EarningRules.model_validate(
+        {**ONE_PERCENT, "pending_days": 1, "expiry": {"kind": "end_of_month", "months": 0}}
+    )
+    at = midnight(date(2025, 6, 1), rules.zone) + 30 * 60_000_000
+    made = replace(sale(1_000), occurred_at=at)
+    moved = replace(made, counted_at=midnight(date(2025, 6, 1), rules.zone) - 1)
+    (plain,), (late,) = (earnings(one, rules, {}, None) for one in (made, moved))
+    assert plain.active_from == midnight(date(2025, 6, 2), rules.zone)
+    assert plain.expires_at == midnight(date(2025, 7, 1), rules.zone)
+    assert late.active_from == late.expires_at == midnight(date(2025, 6, 1), rules.zone)
 
 
 def test_what_was_paid_with_points_earns_none_unless_the_rules_say_so() -> None:
