@@ -176,19 +176,23 @@ def _lines_add_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> boo
     without = [line for line in lines if not receipt.rates.get(line.line_no, PLAIN)[1]]
     if not without:
         return total in (due, due + receipt.tax_told)
-    every = len(without) == sum(line.kind not in UNTAXED for line in lines)
-    if every and receipt.tax_told:
+    taxed = {line.line_no: receipt.rate(line) for line in lines if receipt.rate(line)}
+    added = {line.line_no: receipt.rate(line) or 0 for line in without}
+    if (receipt.by_rate or receipt.tax) and taxed.keys() <= added.keys():
         return due + receipt.tax_told == total
     # the tax was not told, or is that of other lines too: it is rounded once for each rate
-    rates = {receipt.rate(line) for line in without}
-    taxes = [Fraction(charge(line) * (receipt.rate(line) or 0), WHOLE) for line in without]
-    return abs(due + sum(taxes, Fraction(0)) - total) < max(1, len(rates))
+    taxes = [Fraction(charge(line) * added[line.line_no], WHOLE) for line in without]
+    most = sum(taxes, Fraction(0))
+    tax, rounding = total - due, max(1, len({*added.values()} - {0}))
+    lowered = receipt.off or any(line.kind == DISCOUNT for line in lines)
+    return -rounding < tax < most + rounding if lowered else abs(tax - most) < rounding
 
 
 def _tax_adds_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> bool:
     """Whether the tax can be in the total, and the rates' sums come to what is taxed."""
     tax = receipt.tax_told
-    if abs(tax) > abs(total) or tax * total < 0:
+    free = sum(charge(line) for line in lines if line.kind in UNTAXED)
+    if abs(tax) > abs(total - free) or tax * (total - free) < 0:
         return False
     if not receipt.by_rate:
         return True
@@ -197,14 +201,14 @@ def _tax_adds_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> bool
     by_rate = {rate: (net, tax) for rate, net, tax in receipt.by_rate}
     sold = _sold_at(lines, receipt, by_rate)
     taxed = sum(net + tax for net, tax in by_rate.values())
-    if None in sold:  # at which rate these lines were sold, or whether at any, was not told
+    if None in sold or receipt.off:  # at which rate all was sold or taken off was not told
         return abs(taxed) <= abs(total)
     untaxed = sum(map(charge, lines)) - sum(sold.values())
     if taxed != total - untaxed:
         return False
     with_tax = {receipt.tax_included(line, lines, total) for line in lines}
-    if receipt.off or len(with_tax) > 1:
-        return True  # which rate a discount lowers is the shop's to say
+    if len(with_tax) > 1:
+        return True
     inside = True in with_tax
     sums = {rate: net + tax if inside else net for rate, (net, tax) in by_rate.items()}
     return all(sums.get(rate or 0, 0) == money for rate, money in sold.items())

@@ -266,7 +266,7 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
         return
     _say_anew(sale, name, at, total, lines, *more)
     now = {line.line_no: line for line in sale.told_lines}
-    kept = {line_no: sold.kept for line_no, sold in sale.lines.items()}
+    kept = {id(sold): sold.kept for sold in (*sale.lines.values(), *sale.replaced.values())}
 
     effects: list[Effect] = []
 
@@ -287,7 +287,7 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
         line = now.get(line_no)
         if line is None or line.counted != sold.line.counted:
             taken_off(sold)
-            sold.line = sold.line._replace(paid=0)
+            sold.line, sold.lowered = sold.line._replace(paid=0), Fraction(0)
             if line is not None:
                 sale.replaced[line_no, sold.line.counted] = sale.lines.pop(line_no)
     for line_no, line in now.items():
@@ -302,9 +302,9 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
         units = min(fewer, sold.open)
         noted(line, units, fewer - units)
         sold.line = line._replace(quantity=sold.line.quantity - units)
-    for line_no, sold in sale.lines.items():
-        if sold.lowered and sold.kept:  # what was given back stays given back
-            sold.lowered *= kept[line_no] / sold.kept
+    for sold in sale.lines.values():
+        if sold.lowered:  # what was given back of units that are still sold stays given back
+            sold.lowered *= kept[id(sold)] / sold.kept if sold.kept else 0
     # first the units that are no longer sold, so that an order has them back for the others
     sale.effects += sorted(effects, key=lambda effect: effect.units < 0)
 

@@ -98,10 +98,10 @@ class Facts:
         if not left:
             return None
         self.told.add(left[0])
-        order = self.pick((None, None, *ORDERS))
+        order, lines = self.pick((None, None, *ORDERS)), _lines(self.draw)
         return PurchaseCompleted(
             meta=self.meta(), transaction_id=named(left[0]), location_id=self.pick(PLACES),
-            currency="JPY", total=100, lines=_lines(self.draw),
+            currency="JPY", total=sum(one.net_paid for one in lines), lines=lines,
             profile_id=self.pick((None, named("hanako"))),
             order_id=None if order is None else named(order),
         )  # fmt: skip
@@ -127,7 +127,8 @@ class Facts:
         )  # fmt: skip
 
     def amendment(self) -> Event:
-        return PurchaseAmended(**self._sale(), total=0, lines=_lines(self.draw))
+        own, lines = self._sale(), _lines(self.draw)
+        return PurchaseAmended(**own, total=sum(one.net_paid for one in lines), lines=lines)
 
     def claim(self) -> Event:
         return PurchaseAttributed(
@@ -238,7 +239,8 @@ def settled_preorders(draw: Any) -> list[Event]:
     assert isinstance(sale, PurchaseCompleted)
     first = replace(sale.lines[0], sku="tea", components=[], kind="GOODS", expected_at=DAYS[0])
     other = replace(first, line_no=2, sku="cup")
-    sale = replace(sale, order_id=None, lines=[first, other])
+    total = first.net_paid + other.net_paid
+    sale = replace(sale, order_id=None, lines=[first, other], total=total)
     events: list[Event] = [sale]
     of_stock = ("shipment", "release", "hand_over", "allocation")
     names = st.lists(st.sampled_from((*of_stock, "back", "cancel", "announcement")), max_size=3)

@@ -39,7 +39,8 @@ def line(sku: str, units: int = 1, way: str = "IMMEDIATE", *, number: int = 1, *
 def sold(*lines: Any, at: int = 1, where: str = "S1", receipt: str = "r", order: str = "") -> Event:
     return PurchaseCompleted(
         meta=meta(minute=at), transaction_id=named(receipt), location_id=where, currency="JPY",
-        total=100, lines=list(lines), order_id=named(order) if order else None,
+        total=sum(one.net_paid for one in lines), lines=list(lines),
+        order_id=named(order) if order else None,
     )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def cancelled(units: int = 1, *, at: int = 4, sku: str | None = None, number: in
 def amended(*lines: Any, at: int = 4, where: str = "S1") -> Event:
     return PurchaseAmended(
         meta=meta(minute=at), transaction_id=named("r"), location_id=where, currency="JPY",
-        total=0, lines=list(lines),
+        total=sum(one.net_paid for one in lines), lines=list(lines),
     )  # fmt: skip
 
 

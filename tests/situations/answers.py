@@ -12,7 +12,8 @@ from uuid import UUID
 
 import httpx
 
-from tests.situations.facts import Facts, Sale
+from tests.situations.amending import Amending
+from tests.situations.facts import Sale
 from tests.situations.settling import Settling
 from tests.situations.wire import Event, Wire
 
@@ -53,7 +54,7 @@ class Hold:
     status: int
 
 
-class Shop(Facts):
+class Shop(Amending):
     """A shop with stores S001, S002, S003, a warehouse W1 and a web shop."""
 
     def __init__(self, wire: Wire, settling: Settling) -> None:
@@ -137,6 +138,11 @@ class Shop(Facts):
             return {}
         assert answer.status_code == 200, answer.text
         return {UUID(one["transaction_id"]): one for one in answer.json()["data"]}
+
+    def purchase(self, sale: Sale) -> dict[str, Any]:
+        """A sale as a till shows it, with all that became of it."""
+        found: dict[str, Any] = self.wire.ask(f"/v1/purchases/{sale.transaction}")
+        return found
 
     def bought(self, member: UUID, sale: Sale) -> dict[int, tuple[int, int]]:
         """By line of a listed sale: units sold, and units of these that came back."""

@@ -24,9 +24,11 @@ pytest.register_assert_rewrite(
             "found_days",
             "found_corrections",
             "found_programs",
+            "found_receipts",
             "found_stock",
             "people",
             "programs",
+            "receipts",
             "stock",
         )
     )

@@ -21,7 +21,6 @@ SCALING = "partitions that are added"
 WORK_DONE: frozenset[str] = frozenset()
 """Work that is done: none of its rows may be skipped any more."""
 SKIPPED = {
-    **{f"M{number}": MONEY for number in (3, 4, 5, 6, 7, 8, 10, 12)},
     "P1": CODES,
     "P2": CODES,
     "P3": NEEDS,

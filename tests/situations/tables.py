@@ -13,17 +13,19 @@ from tests.situations import (
     found_corrections,
     found_days,
     found_programs,
+    found_receipts,
     found_stock,
     more_orders,
     people,
     programs,
+    receipts,
     stock,
     weights,
 )
 
 TABLES = (
-    corrections, stock, clocks, people, programs, found_corrections, found_stock, found_programs,
-    weights, more_orders, days, found_days,
+    corrections, stock, clocks, people, programs, receipts, days, found_corrections, found_stock,
+    found_programs, found_receipts, found_days, weights, more_orders,
 )  # fmt: skip
 Test = Callable[..., Any]
 

@@ -16,16 +16,17 @@ from schemas.calendars import MOVED_MAX
 from services.following.background_task import BackgroundTask
 from services.points.background.sales_feed import sales_feed
 from services.points.program.calendar import months_after
-from services.points.program.earnings import EarningSale
+from services.points.program.earned_day import day_of
 from services.points.program.programs import USUAL, Programs
 from services.points.program.sales import rank_months, sales_of
+from services.points.program.sold_lines import EarningSale
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import (
     EffectiveBalances,
     delete_applied_entries,
     lock_balances,
 )
-from services.points.returns.settlement import Judgement, SettledLine
+from services.points.returns.settlement import Judged, Judgement, SettledLine
 from services.points.returns.terms import terms_of
 from services.runtime.db import RETRYABLE, Connection
 from services.runtime.logging import log
@@ -183,6 +184,12 @@ async def _judged(
     await _judge_ranks_again(
         connection, [one for one in sales if one.transaction_id not in known_before], here.members
     )
+    limited = [
+        (by_id[key[0]], day_of(by_id[key[0]], own.rules)[1])
+        for key, own in terms.items()
+        if own.day and _earns_otherwise(key, rows, before.get(key, {}))
+    ]
+    await _judge_later(connection, limited, here.members)
     POINTS_JUDGED.inc(len(sales))
     return here
 
@@ -211,3 +218,33 @@ async def _judge_ranks_again(
 def _with_moved(during: tuple[int, int]) -> tuple[int, int]:
     """A range of instants, wider by as much as a business date can move a sale's instant."""
     return during[0] - MOVED_MAX, during[1] + MOVED_MAX
+
+
+def _earns_otherwise(
+    judged: Judged, rows: Sequence[SettledLine], told: Mapping[int, SettledLine]
+) -> bool:
+    """Whether a line of the sale was given other points in the program than before, by `rows`."""
+    return any(
+        row.points != (told[row.line_no].points if row.line_no in told else 0)
+        for row in rows
+        if (row.transaction_id, row.program_id) == judged
+    )
+
+
+async def _judge_later(
+    connection: Connection,
+    sales: Sequence[tuple[EarningSale, int]],
+    members: Mapping[UUID, Sequence[UUID]],
+) -> None:
+    """Records as due the member's later sales of a day, of which these use up the limit anew.
+
+    `sales`: each with the end of its day.
+    """
+    rows = [
+        (profile, sale.occurred_at, end + MOVED_MAX)
+        for sale, end in sales
+        if sale.profile_id is not None
+        for profile in members.get(sale.profile_id, (sale.profile_id,))
+    ]
+    if rows:
+        await connection.execute(LATER, [list(column) for column in zip(*rows)])

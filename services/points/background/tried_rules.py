@@ -14,14 +14,18 @@ from uuid import UUID
 from services.points.holds.balances import members_of
 from services.points.program.apportionment import points_left
 from services.points.program.currencies import rules_in
-from services.points.program.earnings import EarningSale, earnings, line_gone
+from services.points.program.earned_day import EarnedDay, day_of
+from services.points.program.earnings import earnings
 from services.points.program.programs import Program, Programs, moves_of, programs_at
 from services.points.program.rules import EarningRules
 from services.points.program.sales import categories_of, rank_of, sales_of
+from services.points.program.sold_lines import EarningSale, line_gone
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
 AT_ONCE = 500
+Day = tuple[UUID, int]
+"""A member, by the smallest of its profiles, and the start of a day in microseconds."""
 SINCE = """
 select transaction_id, occurred_at from sale
 where occurred_at >= %(since)s and (occurred_at, transaction_id) > (%(at)s, %(id)s::uuid)
@@ -74,7 +78,7 @@ async def tried(
 
     `connection`: with the group's schema on the search path.
     """
-    last = {"at": since, "id": UUID(int=0)}
+    last, days = {"at": since, "id": UUID(int=0)}, dict[Day, EarnedDay]()
     while True:
         values = {"since": since, "limit": AT_ONCE, **last}
         rows = await rows_of(connection, SINCE, values)
@@ -83,7 +87,7 @@ async def tried(
         last = {"at": rows[-1]["occurred_at"], "id": rows[-1]["transaction_id"]}
         found = await sales_of(connection, [row["transaction_id"] for row in rows])
         sales = [found[row["transaction_id"]] for row in rows]
-        for sale in await _tried(connection, sales, rules, program, programs):
+        for sale in await _tried(connection, sales, rules, program, programs, days):
             yield sale
 
 
@@ -93,6 +97,7 @@ async def _tried(
     rules: EarningRules,
     program: Program,
     programs: Programs,
+    days: dict[Day, EarnedDay],
 ) -> list[TriedSale]:
     owned = [sale for sale in sales if sale.profile_id is not None]
     members = await members_of(connection, {sale.profile_id for sale in owned if sale.profile_id})
@@ -104,15 +109,26 @@ async def _tried(
         profiles = members[sale.profile_id]
         if program in programs_at(moves, profiles, sale.occurred_at, programs):
             rank = await rank_of(connection, sale, profiles, rules)
-            tried_sales.append(_one(sale, rules, categories[sale.transaction_id], rank))
+            day = None
+            if rules.most_per_day is not None:
+                place = (min(profiles), day_of(sale, rules)[0])
+                day = days.setdefault(place, EarnedDay())
+            tried_sales.append(_one(sale, rules, categories[sale.transaction_id], rank, day))
     return tried_sales
 
 
 def _one(
-    sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
+    sale: EarningSale,
+    rules: EarningRules,
+    categories: Mapping[str, str | None],
+    rank: str | None,
+    day: EarnedDay | None,
 ) -> TriedSale:
     assert sale.profile_id is not None
-    by_line = earnings(sale, rules_in(rules, sale.currency), categories, rank)
+    before = day.before(sale) if day else 0
+    by_line = earnings(sale, rules_in(rules, sale.currency), categories, rank, before)
+    if day:
+        day.put(sale, sum(one.points for one in by_line))
     kept = sum(
         points_left(one.points, line_gone(line, sale.returned.get(line.line_no, 0)))
         for line, one in zip(sale.lines, by_line, strict=True)

@@ -1,12 +1,24 @@
-"""Apportionment: divides an integer into integer parts that sum to it."""
+"""Apportionment and rounding: divides an integer into integer parts that sum to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Literal
+
+Rounding = Literal["floor", "half_up", "ceil"]
 
 
-def shares(whole: int, weights: Sequence[int]) -> list[int]:
+def rounded(value: Fraction, rounding: Rounding) -> int:
+    """Rounds to an integer: "ceil" up, "half_up" to the nearest (a half up), "floor" down."""
+    if rounding == "ceil":
+        return -(-value.numerator // value.denominator)
+    if rounding == "half_up":
+        value += Fraction(1, 2)
+    return value.numerator // value.denominator
+
+
+def shares(whole: int, weights: Sequence[int] | Sequence[Fraction]) -> list[int]:
     """Divides `whole` (not negative) by weight into integers that sum to `whole`.
 
     Largest remainder method (Hare-Niemeyer); of equal remainders the first gets the unit. Weights
@@ -14,9 +26,9 @@ def shares(whole: int, weights: Sequence[int]) -> list[int]:
     """
     if not weights:
         return []
-    used = list(weights) if any(weights) else [1] * len(weights)
+    used: Sequence[int | Fraction] = weights if any(weights) else [1] * len(weights)
     total = sum(used)
-    parts = [whole * weight // total for weight in used]
+    parts = [int(whole * weight // total) for weight in used]
     remainders = [whole * weight % total for weight in used]
     order = sorted(range(len(used)), key=lambda place: -remainders[place])
     for place in order[: whole - sum(parts)]:

@@ -1,84 +1,21 @@
 """Computes the points that a sale earns, one lot per line, from the rules it is given.
 
-The other inputs are the sale, the items' categories and the buyer's rank. No clock is read.
+The other inputs are the sale, the items' categories, the buyer's rank and what the member earned
+before on that day. No clock is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from uuid import UUID, uuid5
 
-from schemas.measures import THOUSANDTHS
-from services.points.program.apportionment import shares
+from services.points.program.apportionment import rounded, shares
+from services.points.program.bases import earning_money
 from services.points.program.calendar import active_from, expires_at
-from services.points.program.rules import Earn, EarningRules, Rounding
-
-
-@dataclass(frozen=True, slots=True)
-class SoldLine:
-    """A line of a sale. `paid`: the amount for all its units, in minor units of the currency.
-
-    `unit`: of the quantity, which is in thousandths of it; None: pieces.
-    """
-
-    line_no: int
-    sku: str
-    quantity: int
-    paid: int
-    unit: str | None = None
-
-    @property
-    def units(self) -> Fraction | int:
-        """Pieces, or units of what is measured; comparable between lines."""
-        return self.quantity if self.unit is None else Fraction(self.quantity, THOUSANDTHS)
-
-
-@dataclass(frozen=True, slots=True)
-class EarningSale:
-    """The fields of a purchase that matter for points.
-
-    `profile_id`: None for a guest's purchase that nobody has claimed together with its points.
-    `points_paid`: the amount paid with points, as money. `returned`: returned units by line number,
-    from applied events, counted as the line's quantity is. `currency`: of all its amounts.
-    `counted_at`: the instant moved into the sale's business date; None: the same. Rules, ranks and
-    the dates of points go by it.
-    """
-
-    transaction_id: UUID
-    profile_id: UUID | None
-    occurred_at: int
-    channel: str
-    lines: tuple[SoldLine, ...]
-    points_paid: int = 0
-    returned: Mapping[int, int] = field(default_factory=dict)
-    currency: str = "JPY"
-    counted_at: int | None = None
-
-    @property
-    def in_force_at(self) -> int:
-        """The instant in the sale's business date, by which rules and ranks are chosen."""
-        return self.occurred_at if self.counted_at is None else self.counted_at
-
-    def gone(self, units: Mapping[int, int]) -> Fraction:
-        """The fraction (0 to 1) of the amount paid that falls on `units`, by line number.
-
-        If nothing was paid, the fraction of the units.
-        """
-        paid = any(line.paid for line in self.lines)
-        whole = sum(line.paid if paid else line.units for line in self.lines)
-        part = sum(
-            (line.paid if paid else line.units)
-            * line_gone(line, units.get(line.line_no, 0))
-            for line in self.lines
-        )  # fmt: skip
-        return Fraction(part) / whole if whole else Fraction(any(units.values()))
-
-
-def line_gone(line: SoldLine, units: int) -> Fraction:
-    """The fraction (0 to 1) of the line's quantity that `units` are."""
-    return Fraction(max(0, min(units, line.quantity)), max(1, line.quantity))
+from services.points.program.rules import Earn, EarningRules
+from services.points.program.sold_lines import EarningSale
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +41,26 @@ def lot_of(transaction_id: UUID, line_no: int, suffix: str = "") -> UUID:
 
 
 def earnings(
-    sale: EarningSale, rules: EarningRules, categories: Mapping[str, str | None], rank: str | None
+    sale: EarningSale,
+    rules: EarningRules,
+    categories: Mapping[str, str | None],
+    rank: str | None,
+    earned_that_day: int = 0,
 ) -> list[Earning]:
-    """The earnings of all lines, in their order. `categories`: by sku. `rank`: the buyer's."""
+    """The earnings of all lines, in their order. `categories`: by sku. `rank`: the buyer's.
+
+    `earned_that_day`: by the member's earlier sales of the sale's day.
+    """
     zone, at = rules.zone, sale.in_force_at
     times = (active_from(rules.pending_days, at, zone), expires_at(rules.expiry, at, zone))
-    paid = [line.paid for line in sale.lines]
-    if not rules.earn_on_points_paid:
-        spent = shares(min(max(0, sale.points_paid), sum(paid)), paid)
-        paid = [money - points for money, points in zip(paid, spent)]
+    exact = [
+        _points(money, _rate(rules, sale.channel, categories.get(line.sku), rank))
+        for line, money in zip(sale.lines, earning_money(sale, rules), strict=True)
+    ]
+    points = _limited(_whole(exact, rules), rules, earned_that_day)
     return [
-        Earning(
-            line.line_no,
-            lot_of(sale.transaction_id, line.line_no),
-            _points(money, _rate(rules, sale.channel, categories.get(line.sku), rank), rules),
-            *times,
-        )
-        for line, money in zip(sale.lines, paid)
+        Earning(line.line_no, lot_of(sale.transaction_id, line.line_no), earned, *times)
+        for line, earned in zip(sale.lines, points, strict=True)
     ]
 
 
@@ -129,16 +69,22 @@ def _rate(rules: EarningRules, channel: str, category: str | None, rank: str | N
     return next((one for one in rules.earn if one.matches(channel, category, rank)), None)
 
 
-def _points(money: int, rate: Earn | None, rules: EarningRules) -> int:
-    if rate is None or money <= 0:
-        return 0
-    return rounded(Fraction(money * rate.points, rate.per), rules.rounding)
+def _points(money: Fraction, rate: Earn | None) -> Fraction:
+    return Fraction(0) if rate is None else money * rate.points / rate.per
 
 
-def rounded(value: Fraction, rounding: Rounding) -> int:
-    """Rounds to an integer: "ceil" up, "half_up" to the nearest (a half up), "floor" down."""
-    if rounding == "ceil":
-        return -(-value.numerator // value.denominator)
-    if rounding == "half_up":
-        value += Fraction(1, 2)
-    return value.numerator // value.denominator
+def _whole(exact: Sequence[Fraction], rules: EarningRules) -> list[int]:
+    """Points by line, rounded by line or once for the receipt, whose lines then share them."""
+    if rules.rounded_per == "line":
+        return [rounded(points, rules.rounding) for points in exact]
+    return shares(rounded(sum(exact, Fraction(0)), rules.rounding), exact)
+
+
+def _limited(points: list[int], rules: EarningRules, earned_that_day: int) -> list[int]:
+    """Points by line, no more than a receipt and a day can earn; the lines share what there is."""
+    whole = most = sum(points)
+    if rules.most_per_receipt is not None:
+        most = min(most, rules.most_per_receipt)
+    if rules.most_per_day is not None:
+        most = min(most, max(0, rules.most_per_day - earned_that_day))
+    return points if most == whole else shares(most, points)

@@ -12,16 +12,24 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schemas.currencies import worth
 from schemas.fields import Currency
-from schemas.generated.inputs.vocabulary import Channel
+from schemas.generated.inputs.vocabulary import Channel, LineKind, TenderKind
+from services.points.program.apportionment import Rounding
 from services.runtime.logging import log
 from services.runtime.metrics import POINTS_UNREADABLE
 from services.runtime.strict_json import Unreadable, loads
 
-Rounding = Literal["floor", "half_up", "ceil"]
 ReturnPolicy = Literal["pending_only", "within_balance", "go_negative", "withhold_from_refund"]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Months = Annotated[int, Field(ge=1, le=600)]
@@ -141,7 +149,11 @@ class EarningRules(_Strict):
 
     `currency`: in whose minor units the rules name amounts, and in which sales earn. `rates`: what
     one unit of another currency is worth in it; sales in a currency without a rate earn nothing.
-    `point_value`: what a point is worth, in minor units of the currency.
+    `point_value`: what a point is worth, in minor units of the currency. `rounded_per`: points of
+    each line are rounded, or those of the receipt, whose lines then share them. `base_without_tax`:
+    money without tax earns. `tax_rounding`: of a rate's tax that the receipt does not say.
+    `excluded_kinds`, `excluded_tenders`: lines that do not earn, and money. `most_per_receipt`,
+    `most_per_day`: how many points a receipt can earn, and a member in a day; null: any number.
     """
 
     time_zone: Name = "Asia/Tokyo"
@@ -157,6 +169,20 @@ class EarningRules(_Strict):
     point_value: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     offline_floor: OfflineFloor = Field(default_factory=OfflineFloor)
     ranks: Ranks | None = None
+    rounded_per: Literal["line", "receipt"] = "line"
+    base_without_tax: bool = False
+    tax_rounding: Rounding = "floor"
+    excluded_kinds: list[LineKind] = Field(default_factory=list)
+    excluded_tenders: list[TenderKind] = Field(default_factory=list)
+    most_per_receipt: Amount | None = None
+    most_per_day: Amount | None = None
+
+    @field_validator("excluded_tenders")
+    @classmethod
+    def _not_both(cls, tenders: list[TenderKind], info: ValidationInfo) -> list[TenderKind]:
+        if "POINTS" in tenders and info.data.get("earn_on_points_paid"):
+            raise ValueError("has POINTS, but earn_on_points_paid says that they earn")
+        return tenders
 
     @field_validator("time_zone")
     @classmethod

@@ -16,11 +16,13 @@ from projections.core.documents import Documents, unpacked
 from projections.purchases.documents import COMPLETED, Counted
 from projections.purchases.sale_state import SettledSale, settled
 from projections.purchases.settlements import SETTLED
+from projections.purchases.sold_units import SoldUnits
 from schemas.calendars import MOVED_MAX
 from schemas.measures import unit_sql
 from services.points.program.calendar import months_before
-from services.points.program.earnings import EarningSale, SoldLine, line_gone
+from services.points.program.earned_day import EarnedDay
 from services.points.program.rules import EarningRules, readable, version_at
+from services.points.program.sold_lines import NEVER_EARN, EarningSale, SoldLine, line_gone
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -53,6 +55,15 @@ where c.profile_id = any(%(profiles)s::uuid[]) and c.treatment <> 'NONE'
 LOCATIONS = """
 select location_id, valid_from, time_zone, day_starts_at from location where location_id = any(%s)
 """
+EARNED = """
+select transaction_id, sold_at, sum(points)::bigint as points from (
+    select transaction_id from sale
+    where owner_id = any(%(who)s) and occurred_at >= %(from)s and occurred_at < %(to)s
+    union select transaction_id from purchase_claim where profile_id = any(%(who)s)
+) bought join hitotsu.points_decided using (transaction_id)
+where sold_at >= %(from)s and sold_at < %(to)s and program_id = %(program)s
+group by 1, 2
+"""
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
@@ -74,8 +85,8 @@ async def sales_of(
     await _take_off_served_twice(connection, settled_sales.values())
     counted_at = await _counted_at(connection, settled_sales)
     return {
-        (key := row["transaction_id"]): _sale(
-            row, settled_sales[key], claimed.get(key), counted_at.get(key)
+        (key := row["transaction_id"]): earning_sale(
+            key, row["owner_id"], settled_sales[key], claimed.get(key), counted_at.get(key)
         )
         for row in rows
     }
@@ -117,20 +128,44 @@ async def _take_off_served_twice(connection: Connection, sales: Iterable[Settled
         by_event[event_id].take_off(units)
 
 
-def _sale(
-    row: dict[str, Any], whole: SettledSale, claimed_by: UUID | None, counted_at: int | None
+def earning_sale(
+    transaction_id: UUID,
+    owner_id: UUID,
+    whole: SettledSale,
+    claimed_by: UUID | None,
+    counted_at: int | None = None,
 ) -> EarningSale:
+    """What matters for points of a sale as all its documents say; a guest's is its own owner.
+
+    Lines are in the order of the receipt; after them those that an amendment took off.
+    `counted_at`: the instant moved into the sale's business date; None: the same.
+    """
+    place = {line.line_no: place for place, line in enumerate(whole.told_lines)}
     lines = tuple(
-        SoldLine(
-            sold.line.line_no, sold.line.sku, sold.line.quantity, sold.line.paid, sold.line.unit
+        _line(sold, whole)
+        for _, sold in sorted(
+            whole.lines.items(), key=lambda one: (place.get(one[0], len(place)), one[0])
         )
-        for sold in whole.lines.values()
     )
-    returned = {line_no: sold.gone for line_no, sold in whole.lines.items() if sold.gone}
-    guest = row["owner_id"] == row["transaction_id"]
+    # a line without units is one whole, which only a void undoes
+    returned = {
+        line_no: sold.gone or int(whole.voided and not sold.line.quantity)
+        for line_no, sold in whole.lines.items()
+        if sold.gone or whole.voided
+    }
     return EarningSale(
-        row["transaction_id"], claimed_by if guest else row["owner_id"], whole.at, whole.channel,
-        lines, whole.points_paid, returned, whole.currency, counted_at,
+        transaction_id, claimed_by if owner_id == transaction_id else owner_id, whole.at,
+        whole.channel, lines, whole.points_paid, returned, whole.currency, whole.receipt,
+        amended=whole.told != whole.document, counted_at=counted_at,
+    )  # fmt: skip
+
+
+def _line(sold: SoldUnits, whole: SettledSale) -> SoldLine:
+    line = sold.line
+    return SoldLine(
+        line.line_no, line.sku, line.quantity or 1, line.paid, line.unit, line.kind,
+        whole.receipt.rate(line), whole.receipt.tax_included(line, whole.told_lines, whole.total),
+        int(sold.lowered),
     )  # fmt: skip
 
 
@@ -176,6 +211,25 @@ async def rank_of(
     return rules.rank(sum(spent(one, rules) for one in counted))
 
 
+async def earned_day(
+    connection: Connection, profiles: Sequence[UUID], program: str, start: int, end: int
+) -> EarnedDay:
+    """What a program gave for a member's sales of the days in [start, end), as it is stored.
+
+    `program`: empty for the default program.
+    """
+    asked = {
+        "who": list(profiles), "program": program, "from": start - MOVED_MAX, "to": end + MOVED_MAX,
+    }  # fmt: skip
+    rows = await rows_of(connection, EARNED, asked)
+    known = await sales_of(connection, [row["transaction_id"] for row in rows])
+    return EarnedDay({
+        row["transaction_id"]: (row["sold_at"], row["points"])
+        for row in rows
+        if start <= known[row["transaction_id"]].in_force_at < end
+    })  # fmt: skip
+
+
 async def rank_months(connection: Connection) -> int:
     """The highest number of months over which a rules version computes ranks; 0: there are no
     ranks.
@@ -188,8 +242,11 @@ def spent(sale: EarningSale, rules: EarningRules) -> int:
     """The amount paid for units that were not returned, rounded down.
 
     In minor units of the program's currency; 0 in a currency for which the rules declare no rate.
+    Less what was taken off and given back; without what is paid in advance, as a gift card is.
     """
     parts = [
-        line.paid * (1 - line_gone(line, sale.returned.get(line.line_no, 0))) for line in sale.lines
+        max(0, money - line.lowered) * (1 - line_gone(line, sale.returned.get(line.line_no, 0)))
+        for line, money in zip(sale.lines, sale.discounted, strict=True)
+        if line.kind not in NEVER_EARN
     ]
     return int(sum(parts) * (rules.worth(sale.currency) or 0))

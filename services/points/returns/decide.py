@@ -13,8 +13,8 @@ from schemas.measures import shown
 from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
 from services.points.holds.outcomes import ProfileUnknown, TakenLot
 from services.points.program.currencies import refund_of
-from services.points.program.earnings import EarningSale
 from services.points.program.rules import EarningRules
+from services.points.program.sold_lines import EarningSale
 from services.points.returns.commands import ReturnBody, ReturnRequest
 from services.points.returns.effective_balances import EffectiveBalances
 from services.points.returns.outcomes import (

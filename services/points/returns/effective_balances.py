@@ -21,8 +21,8 @@ from projections.point_balance.programs import of_program
 from services.points.holds.balances import LOCKS, members_of
 from services.points.program.entries import SYSTEM, Fact, entries_of
 from services.points.program.programs import USUAL, Program, Programs
+from services.points.returns.member_points import MemberPoints
 from services.points.returns.policies import Spot
-from services.points.returns.settlement import MemberPoints
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 

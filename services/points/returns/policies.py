@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from projections.point_balance.account import Account, Lot
+from schemas.generated.events.parts import LotAllocation
 from services.points.program.rules import ReturnPolicy
 
 Spot = tuple[UUID, UUID]  # a profile and one of its lots
@@ -195,3 +196,11 @@ def give_back(
 
 def _last(lot: Lot | None, spot: Spot) -> tuple[int, int, Spot]:
     return (lot.until, lot.earned_at or 0, spot) if lot is not None else (0, 0, spot)
+
+
+def allocations_of(lots: Iterable[tuple[Spot, int]]) -> list[LotAllocation]:
+    """The points that an event names, by lot."""
+    return [
+        LotAllocation(profile_id=profile_id.bytes, lot_id=lot_id.bytes, points=points)
+        for (profile_id, lot_id), points in lots
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid5
 
-from services.points.program.earnings import EarningSale
+from services.points.program.sold_lines import EarningSale
 from services.points.returns.policies import Spot
 
 Entry = Mapping[str, Any]

@@ -10,30 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 from uuid import UUID, uuid5
 
-from projections.point_balance.account import Account, account, lots_and_draws
+from projections.point_balance.account import lots_and_draws
 from schemas.generated.events import PointsAdjusted, PointsEarned, PointsReinstated, PointsReversed
-from schemas.generated.events.parts import EarnedLot, LotAllocation
+from schemas.generated.events.parts import EarnedLot
 from services.points.program.apportionment import points_earned_by, points_left, points_paid_for
 from services.points.program.calendar import days_later
 from services.points.program.currencies import rules_in
-from services.points.program.earnings import Earning, EarningSale, earnings, line_gone, lot_of
-from services.points.program.entries import Fact, entries_of, meta_of
+from services.points.program.earned_day import EarnedDay
+from services.points.program.earnings import Earning, earnings, lot_of
+from services.points.program.entries import Fact, meta_of
 from services.points.program.programs import DEFAULT, Program
 from services.points.program.rules import EarningRules, ReturnPolicy
+from services.points.program.sold_lines import EarningSale, SoldLine, line_gone
+from services.points.returns.member_points import MemberPoints
 from services.points.returns.policies import (
     DuePoints,
     PointsGivenBack,
     PointsTakenBack,
     Spot,
+    allocations_of,
     give_back,
     take_back,
 )
 from services.points.returns.sale_history import WHOLE, earned_by, paid_with
 
-Entry = Mapping[str, Any]
 Judged = tuple[UUID, str]  # a sale and the program that judges it, empty for the default one
 
 
@@ -43,7 +45,8 @@ class SettledLine:
 
     `points`: what the rules give. `units`: returned units that are settled. `lapsed`: points of
     returned units that had expired before. `revision`: number of corrections of `points`.
-    `program_id`: empty for the default program.
+    `program_id`: empty for the default program. `quantity`: of the line when `units` were settled;
+    None: as it is now.
     """
 
     transaction_id: UUID
@@ -60,6 +63,7 @@ class SettledLine:
     lapsed: int = 0
     revision: int = 0
     program_id: str = ""
+    quantity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Terms:
 
     `version`: None when no rules were in force; then `rules` are the defaults. `earns`: whether
     these rules give the sale's points; False: the producer gives them. `categories`: by sku.
-    `rank`: the buyer's.
+    `rank`: the buyer's. `day`: what the member's sales of that day earned; None: no limit.
     """
 
     rules: EarningRules
@@ -77,29 +81,7 @@ class Terms:
     categories: Mapping[str, str | None] = field(default_factory=dict)
     rank: str | None = None
     program: Program = DEFAULT
-
-
-@dataclass(slots=True)
-class MemberPoints:
-    """A member's state in one program: entries of all profiles, points held by profile and lot.
-
-    `held` includes captures whose event is not applied yet; `open_holds`: the sum of open holds.
-    `forgiven`: points that were owed but not available anywhere.
-    """
-
-    entries: list[Entry]
-    held: Mapping[Spot, int] = field(default_factory=dict)
-    open_holds: int = 0
-    forgiven: int = 0
-
-    def account(self, at: int) -> Account:
-        """The account at `at`, including the events added so far."""
-        return account(*lots_and_draws(self.entries), at, self.held)
-
-    def tell(self, facts: Iterable[Fact]) -> None:
-        """Adds events that were just decided."""
-        for fact in facts:
-            self.entries += entries_of(fact)
+    day: EarnedDay | None = None
 
 
 @dataclass(slots=True)
@@ -141,21 +123,31 @@ class Judgement:
         if not self.terms.earns:
             return
         new: list[Earning] = []
-        rules = rules_in(self.terms.rules, self.sale.currency)
-        found = earnings(self.sale, rules, self.terms.categories, self.terms.rank)
-        told = any(row.rule_version is not None for row in self._rows.values())
-        for line, earning in zip(self.sale.lines, found):
+        terms, told = self.terms, any(row.rule_version for row in self._rows.values())
+        rules = rules_in(terms.rules, self.sale.currency)
+        before = terms.day.before(self.sale) if terms.day else 0
+        found = earnings(self.sale, rules, terms.categories, terms.rank, before)
+        if terms.day:
+            terms.day.put(self.sale, sum(one.points for one in found))
+        for line, earning in zip(self.sale.lines, found, strict=True):
             row = self._row(line.line_no)
-            if row.lot_id is None and earning.points:
-                lot_id = lot_of(row.transaction_id, row.line_no, self.terms.program.suffix)
-                new.append(replace(earning, lot_id=lot_id))
+            settled = _settled_part(line, row)
+            if row.sku != line.sku:  # an amendment gave the line's number to another item
+                row = replace(row, sku=line.sku, units=0)
+            left = points_left(earning.points, line_gone(line, row.units))
+            if row.lot_id is None and left:
+                lot_id = lot_of(row.transaction_id, row.line_no, terms.program.suffix)
+                new.append(replace(earning, points=left, lot_id=lot_id))
                 row = replace(row, lot_id=lot_id)
-            elif row.lot_id is not None and earning.points != row.points:
-                row = replace(row, revision=row.revision + 1)
-                self._correct(row, earning.points, line_gone(line, row.units))
+            elif row.lot_id is not None:
+                more = left - points_left(row.points, settled)
+                if earning.points != row.points or more:
+                    row = replace(row, revision=row.revision + 1)
+                    self._correct(row, earning.points, more)
             self._rows[line.line_no] = replace(
-                row, points=earning.points, rule_version=self.terms.version,
-                category=self.terms.categories.get(line.sku), rank=self.terms.rank,
+                row, points=earning.points, rule_version=terms.version,
+                category=terms.categories.get(line.sku), rank=terms.rank,
+                quantity=line.quantity if row.units else row.quantity,
             )  # fmt: skip
         if new:
             self._earned(new)
@@ -175,6 +167,8 @@ class Judgement:
         policy = policy or self.terms.rules.return_policy
         if asked is None and policy == "withhold_from_refund":
             policy = "go_negative"
+        if asked is None and self.sale.amended:
+            self._undo_settled()
         before = {line.line_no: self._row(line.line_no).units for line in self.sale.lines}
         told = self.sale.returned
         after = {
@@ -185,11 +179,14 @@ class Judgement:
         }
         # points are given back first: they may be the points that have to be taken
         self._give(after)
+        quantities = {line.line_no: line.quantity for line in self.sale.lines}
         if after != before:
             self._take(before, after, policy)
             for line_no, units in after.items():
                 if units != before[line_no]:
-                    self._rows[line_no] = replace(self._row(line_no), units=units)
+                    self._rows[line_no] = replace(
+                        self._row(line_no), units=units, quantity=quantities[line_no]
+                    )
 
     def judged(self) -> Settlement:
         """The result; `decided` has only rows that differ from the stored decisions."""
@@ -250,14 +247,11 @@ class Judgement:
             )
         )
 
-    def _correct(self, row: SettledLine, points: int, gone: Fraction) -> None:
-        """Appends the difference between the new `points` of the line and those given before.
-
-        Counts only units that were not returned (`gone`: the returned fraction). If points are
-        taken that the lot lacks because they were spent, these become debt.
+    def _correct(self, row: SettledLine, points: int, more: int) -> None:
+        """Adds `more` points to those that the line has left, or takes them; `points`: what it
+        earns now. What is taken that the lot lacks because it was spent becomes debt.
         """
         assert row.lot_id is not None
-        more = points_left(points, gone) - points_left(row.points, gone)
         parts = [(row.lot_id, more)]
         if more < 0:
             lots = self.holder.account(self.at).lots
@@ -281,6 +275,18 @@ class Judgement:
                         program_id=self.terms.program.id,
                     )
                 )
+
+    def _undo_settled(self) -> None:
+        """Gives back points of settled units that, by a late amendment, never came back."""
+        for line in self.sale.lines:
+            row, told = self._row(line.line_no), self.sale.returned.get(line.line_no, 0)
+            if row.units <= told:
+                continue
+            if row.lot_id is not None and self.terms.earns:
+                kept = [points_left(row.points, line_gone(line, n)) for n in (told, row.units)]
+                row = replace(row, revision=row.revision + 1)
+                self._correct(row, row.points, kept[0] - kept[1])
+            self._rows[line.line_no] = replace(row, units=told, quantity=line.quantity)
 
     def _take(
         self, before: Mapping[int, int], after: Mapping[int, int], policy: ReturnPolicy
@@ -310,7 +316,7 @@ class Judgement:
             self._rows[row.line_no] = replace(row, lapsed=row.lapsed + points)
         if result.points or result.withheld:
             steps = ",".join(
-                f"{no}:{before[no]}-{after[no]}" for no in after if after[no] != before[no]
+                self._step(no, before[no], after[no]) for no in after if after[no] != before[no]
             )
             self._fact(
                 PointsReversed(
@@ -318,12 +324,17 @@ class Judgement:
                     profile_id=self.owner.bytes,
                     points=result.points,
                     transaction_id=self.sale.transaction_id.bytes,
-                    allocations=_allocations(result.lots.items()),
+                    allocations=allocations_of(result.lots.items()),
                     policy=policy,
                     withheld=result.withheld,
                     program_id=self.terms.program.id,
                 )
             )
+
+    def _step(self, line_no: int, before: int, after: int) -> str:
+        """Names a step of a line's returned units, also after its number went to another item."""
+        revision = self._row(line_no).revision
+        return f"{line_no}:{before}-{after}" + (f" of {revision}" if revision else "")
 
     def _give(self, after: Mapping[int, int]) -> None:
         spent, drawn, given = paid_with(self.sale, self.holder.entries)
@@ -356,7 +367,7 @@ class Judgement:
                 profile_id=self.owner.bytes,
                 points=points,
                 transaction_id=None,
-                allocations=_allocations(back.repaid),
+                allocations=allocations_of(back.repaid),
                 policy="within_balance",
                 program_id=self.terms.program.id,
             )
@@ -371,15 +382,14 @@ class Judgement:
                 profile_id=self.owner.bytes,
                 points=points,
                 transaction_id=self.sale.transaction_id.bytes,
-                allocations=_allocations(lots),
+                allocations=allocations_of(lots),
                 expires_at=until,
                 program_id=self.terms.program.id,
             )
         )
 
 
-def _allocations(lots: Iterable[tuple[Spot, int]]) -> list[LotAllocation]:
-    return [
-        LotAllocation(profile_id=profile_id.bytes, lot_id=lot_id.bytes, points=points)
-        for (profile_id, lot_id), points in lots
-    ]
+def _settled_part(line: SoldLine, row: SettledLine) -> Fraction:
+    """The fraction of the line that was settled as returned, as the line was at that time."""
+    quantity = line.quantity if row.quantity is None else row.quantity
+    return Fraction(min(row.units, quantity), max(1, quantity))

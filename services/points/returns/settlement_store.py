@@ -21,7 +21,7 @@ KEEP = f"""
 insert into hitotsu.points_decided ({", ".join(COLUMNS)})
 select * from unnest(%s::uuid[], %s::int[], %s::uuid[], %s::text[], %s::bigint[], %s::text[],
     %s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[],
-    %s::text[])
+    %s::text[], %s::bigint[])
 on conflict (transaction_id, line_no, program_id) do update
     set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])}
 """

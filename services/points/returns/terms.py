@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
-from services.points.program.earnings import EarningSale
+from services.points.program.earned_day import EarnedDay, day_of
 from services.points.program.programs import in_force, moves_of, programs_at
 from services.points.program.rules import EarningRules, readable
-from services.points.program.sales import categories_of, rank_of, versions
+from services.points.program.sales import categories_of, earned_day, rank_of, versions
+from services.points.program.sold_lines import EarningSale
 from services.points.returns.effective_balances import EffectiveBalances
 from services.points.returns.settlement import Judged, SettledLine, Terms
 from services.runtime.db import Connection
@@ -40,6 +41,7 @@ async def terms_of(
     for transaction_id, name in before:
         earlier[transaction_id].add(name)
     terms = {}
+    days: dict[tuple[str, UUID, int, int], EarnedDay] = {}
     for sale in found:
         programs = standing.programs
         own = programs_at(moves, _buyers(sale, standing), sale.occurred_at, programs)
@@ -57,6 +59,9 @@ async def terms_of(
                 if earns and row["read"].ranks is not None:
                     rank = await _rank(connection, sale, made, before.get(key, {}), standing)
                     made = replace(made, rank=rank)
+                if earns and row["read"].most_per_day is not None:
+                    day = await _day(connection, sale, made, standing, days)
+                    made = replace(made, day=day)
             # points of a program that the buyer was not in after all are taken back
             terms[key] = made if program in own else replace(made, rules=_none_earned(made.rules))
     return terms
@@ -66,6 +71,21 @@ def _buyers(sale: EarningSale, standing: EffectiveBalances) -> tuple[UUID, ...]:
     """All profiles of the buyer."""
     assert sale.profile_id is not None
     return standing.members.get(sale.profile_id, (sale.profile_id,))
+
+
+async def _day(
+    connection: Connection,
+    sale: EarningSale,
+    terms: Terms,
+    standing: EffectiveBalances,
+    days: dict[tuple[str, UUID, int, int], EarnedDay],
+) -> EarnedDay:
+    """What the buyer's sales of that day earned in the program; one object for all of them."""
+    buyers, (since, until) = _buyers(sale, standing), day_of(sale, terms.rules)
+    place = (terms.program.stored, min(buyers), since, until)
+    if place not in days:
+        days[place] = await earned_day(connection, buyers, terms.program.stored, since, until)
+    return days[place]
 
 
 def _none_earned(rules: EarningRules) -> EarningRules:

@@ -15,8 +15,8 @@ from projections.point_balance.account import account, lots_and_draws
 from services.points.holds import commands as points
 from services.points.holds.decide import HeldLot
 from services.points.holds.purse import Purse
-from services.points.program.earnings import EarningSale, SoldLine
 from services.points.program.rules import EarningRules
+from services.points.program.sold_lines import EarningSale, SoldLine
 from services.points.returns.effective_balances import EffectiveBalances
 from services.points.returns.settlement import Terms
 from services.stock import commands as stock

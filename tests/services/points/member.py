@@ -12,12 +12,12 @@ from projections.point_balance.account import Account, allocated
 from schemas.generated.events import PointsEarned, PointsRedeemed
 from schemas.generated.events.parts import EarnedLot, LotAllocation
 from schemas.wire import codec
-from services.points.program.earnings import EarningSale, SoldLine
 from services.points.program.entries import Fact, entries_of, meta_of
 from services.points.program.rules import EarningRules, ReturnPolicy
+from services.points.program.sold_lines import EarningSale, SoldLine
+from services.points.returns.member_points import MemberPoints
 from services.points.returns.settlement import (
     Judgement,
-    MemberPoints,
     SettledLine,
     Settlement,
     Terms,

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from schemas.generated.events import PointsEarned
 from services.points.program.currencies import refund_of, rules_in
-from services.points.program.earnings import EarningSale, SoldLine, earnings
+from services.points.program.earnings import earnings
 from services.points.program.rules import EarningRules, UnreadableProgramRules, read_rules
 from services.points.program.sales import spent
+from services.points.program.sold_lines import EarningSale, SoldLine
 from tests.services.points.member import Member
 
 T0 = 1_750_000_000_000_000

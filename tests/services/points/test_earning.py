@@ -16,11 +16,13 @@ from services.points.program.apportionment import (
     points_earned_by,
     points_left,
     points_paid_for,
+    rounded,
     shares,
 )
 from services.points.program.calendar import midnight
-from services.points.program.earnings import EarningSale, SoldLine, earnings, lot_of, rounded
+from services.points.program.earnings import earnings, lot_of
 from services.points.program.rules import EarningRules
+from services.points.program.sold_lines import EarningSale, SoldLine
 
 T0 = 1_750_000_000_000_000
 counts = st.integers(0, 10**9)
