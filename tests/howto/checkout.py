@@ -39,7 +39,7 @@ class Checkout:
         self.folder = folder
         self.environment = terminal(folder, home)
         self._changes: dict[str, Change | AssertionError] = {}
-        _copy(folder)
+        copy_checkout(folder)
         self._git("init", "--quiet")
         self.commit("as it was")
 
@@ -124,7 +124,8 @@ def changing() -> list[Path]:
     ]
 
 
-def _copy(folder: Path) -> None:
+def copy_checkout(folder: Path) -> None:
+    """Copies what is in the repository, and what is compiled of it, into a folder."""
     listed = _run(
         ROOT, ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), {}
     ).split("\0")

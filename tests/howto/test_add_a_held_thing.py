@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import pytest
 
 from infra.backend import Endpoints
 from tests.conftest import SERVERS_VARIABLE
+from tests.howto.checkout import copy_checkout
 from tests.howto.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "howto" / "add-a-held-thing.md"
@@ -41,11 +41,7 @@ def files() -> list[Block]:
 def checkout(tmp_path_factory: pytest.TempPathFactory, files: list[Block]) -> Path:
     """A copy of this checkout, with the page's files written into it."""
     copy = tmp_path_factory.mktemp("checkout") / "hitotsu"
-    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in filter(None, _run(ROOT, git).split("\0")):
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
+    copy_checkout(copy)
     for block in files:
         path = copy / str(block.file)
         assert not path.exists(), f"{block.file} is a new file"
