@@ -21,7 +21,7 @@ from infra.home import Home, free_port
 from services.cli import local_services
 from services.runtime.config import Settings
 from tests.forks import Started, start
-from tests.services.rebuild.trade import Sent, send
+from tests.services.rebuild.trade import Sent, forget, send
 from tests.stacks import empty_servers
 
 ROOT = Path(local_services.__file__).resolve().parents[2]
@@ -133,6 +133,7 @@ class Road:
         for connection in self._connections:
             connection.close()
         self.redis.close()
+        forget(self.endpoints.kafka)
 
 
 def _rows(connection: psycopg.Connection[Any], statement: str, values: Sequence[Any]) -> list[Any]:

@@ -38,6 +38,8 @@ PLENTY = {
     "PointsRedeemed": 1,
 }
 SELDOM = ("SubjectErased", "MatchRulesActivated")
+_kept: dict[str, Producer] = {}
+_keeping = threading.Lock()
 PROFILES_EACH = 4
 Sent = tuple[str, bytes | None, bytes | None]
 
@@ -157,16 +159,33 @@ class Trade:
         return replace(like, **changes)
 
 
+def forget(kafka: str) -> None:
+    """Gives up the producer of a broker whose topics are about to go."""
+    _kept.pop(kafka, None)
+
+
+def _kept_for(kafka: str) -> Producer:
+    """The producer for single facts: a new one waits half a second until it has its id."""
+    with _keeping:
+        if kafka not in _kept:
+            _kept[kafka] = _made(kafka)
+        return _kept[kafka]
+
+
+def _made(kafka: str) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True,
+            "queue.buffering.max.messages": 2_000_000, "reconnect.backoff.max.ms": 500,
+        }
+    )  # fmt: skip
+
+
 def send(
     kafka: str, records: Iterator[Sent], rate: int = 0, end: threading.Event | None = None
 ) -> int:
     """Appends them, so many a second, until there are no more or it is told to end."""
-    producer = Producer(
-        {
-            "bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True,
-            "queue.buffering.max.messages": 2_000_000,
-        }
-    )  # fmt: skip
+    producer = _made(kafka) if rate or end is not None else _kept_for(kafka)
     began, sent = time.monotonic(), 0
     for topic, key, value in records:
         producer.produce(topic, value, key)
