@@ -25,6 +25,8 @@ class Model:
 
     points: list[Point] = field(default_factory=list)
     taken: list[list[int | str]] = field(default_factory=list)  # when, id, whose, many, why, sale
+    backs: list[tuple[int, int, str, int, int]] = field(default_factory=list)
+    """What sales gave back: when, id, whose, sale, how many."""
     ends: dict[int, int] = field(default_factory=dict)
     now: int = 0
 
@@ -33,7 +35,7 @@ class Model:
         loose = [p for p in self.points if not p.gone and not self.stands(p.held_by)]
         left = [p for p in loose if p.whose == whose]
         left.sort(key=lambda p: (p.end, p.born, p.lot))
-        mine = sorted(t for t in self.taken if t[2] == whose)
+        mine = sorted(t for t in self.kept() if t[2] == whose)
         owed = 0
         for moment in range(self.now + 1):
             for point in [p for p in left if p.start == moment]:
@@ -60,10 +62,15 @@ class Model:
     def stands(self, hold: int) -> bool:
         return self.ends.get(hold, -1) > self.now
 
-    def undo(self, whose: str, sale: int, many: int) -> int:
-        """Gives back what a sale took, the latest first; how many it could not."""
-        for one in sorted((t for t in self.taken if t[2] == whose), reverse=True):
-            if one[4] == "spent" and one[5] == sale:
-                undone = min(many, int(one[3]))
-                one[3], many = int(one[3]) - undone, many - undone
-        return many
+    def kept(self) -> list[list[int | str]]:
+        """What was taken and not given back. A sale gives back what it took last, whenever that
+        was and in whatever order both were told.
+        """
+        taken = [[*one] for one in self.taken]
+        for _, _, whose, sale, many in sorted(self.backs):
+            left = many
+            for one in sorted((t for t in taken if t[2] == whose), reverse=True):
+                if one[4] == "spent" and one[5] == sale:
+                    undone = min(left, int(one[3]))
+                    one[3], left = int(one[3]) - undone, left - undone
+        return taken
