@@ -49,6 +49,7 @@ class Field:
     at_least: int | None = None
     unique: tuple[str, ...] = ()
     unless_said: Any = None  # value that the gateway fills in, if not the Avro default
+    kept_for: str | None = None  # what a field is kept for that nothing reads yet
     moved_to: str | None = None  # sealed field to which the gateway moves the value of this one
 
 
@@ -173,6 +174,7 @@ def _field(record: str, raw: dict[str, Any], schemas: dict[str, dict[str, Any]])
         at_least=raw.get("at_least"),
         unique=_names(raw.get("unique", [])),
         unless_said=raw.get("unless_said"),
+        kept_for=raw.get("kept_for"),
         moved_to=raw.get("moved_to"),
     )
 

@@ -24,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from schemas import barcodes
+from schemas.codes import normal_code, upper_code
 from schemas.currencies import MINOR_UNITS
 from schemas.wire.bounds import (
     AMOUNT_MAX,
@@ -159,6 +161,13 @@ def _not_zero(value: int) -> int:
     return value
 
 
+def _barcode(value: str) -> str:
+    wrong = barcodes.wrong_with(value)
+    if wrong is not None:
+        raise _wrong(wrong)
+    return value
+
+
 def _show_id(value: bytes) -> str:
     return str(UUID(bytes=value))
 
@@ -203,6 +212,10 @@ DateText = Annotated[str, PlainValidator(_date_text), _json("date")]
 
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_SHORT)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_SHORT)]
+Barcode = Annotated[Code, AfterValidator(_barcode)]
+# a code in a question or a command: normal where it is used, so that it finds what events tell
+AskedCode = Annotated[str, AfterValidator(normal_code)]
+AskedLocation = Annotated[str, AfterValidator(upper_code)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=_LONG)]
 Currency = Annotated[
     str,

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from projections.core import Projection, Row, View, key, latest_by, maximum
+from schemas.barcodes import spellings
 from schemas.calendars import StoreCalendar, calendar_of, minutes_of
 from schemas.generated.events import ItemDescribed, LocationDescribed, NeedPolicySet
 
-projection = Projection("catalog", version=2, formerly=("purchase_suppression", "shared_stock"))
+projection = Projection("catalog", version=3, formerly=("purchase_suppression", "shared_stock"))
 
 item = projection.table(
     "item",
@@ -21,8 +22,23 @@ item = projection.table(
     described_at=maximum(),
     name=latest_by("text", at="described_at"),
     category=latest_by("text", at="described_at"),
+    product_id=latest_by("text", at="described_at"),
+    size=latest_by("text", at="described_at"),
+    colour=latest_by("text", at="described_at"),
     moved_by="commerce.catalog",
     view=View(by=("sku",)),
+)
+# each declaration of a barcode twice, with the barcode and with the sku as `node`, in every length
+# in which the barcode is written (`barcodes.py`)
+item_code = projection.table(
+    "item_code",
+    node=key("text"),
+    code=key("text"),
+    sku=key("text"),
+    valid_from=key("bigint"),
+    described_at=maximum(),
+    moved_by="commerce.catalog",
+    view=View(by=("node",)),
 )
 need_policy = projection.table(
     "need_policy",
@@ -59,7 +75,17 @@ def described(event: ItemDescribed) -> Iterator[Row]:
         described_at=event.meta.occurred_at,
         name=event.name,
         category=event.category,
+        product_id=event.product_id,
+        size=event.size,
+        colour=event.colour,
     )
+    for barcode in event.barcodes:
+        for code in spellings(barcode):
+            for node in {code, event.sku}:
+                yield item_code(
+                    node=node, code=code, sku=event.sku, valid_from=event.valid_from,
+                    described_at=event.meta.occurred_at,
+                )  # fmt: skip
 
 
 @projection.on(NeedPolicySet)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from projections.catalog import item, location, projection, version_at
+from projections.catalog.barcodes import item_of
 from projections.core import NotFound, Read
 from projections.core.instants import Moment, instant, micros
 from schemas.calendars import DEFAULT_ZONE
+from schemas.fields import AskedCode, AskedLocation
 
 
 class ItemName(BaseModel):
@@ -20,6 +22,10 @@ class ItemName(BaseModel):
     sku: str
     name: str
     category: str
+    product_id: str | None = Field(description="The product of which it is a variant.")
+    size: str | None
+    colour: str | None
+    barcodes: list[str] = Field(description="Those that belong to it now, in every length.")
     valid_from: datetime
     until: datetime | None
 
@@ -42,20 +48,29 @@ class LocationName(BaseModel):
 
 
 @projection.query("/v1/items/{sku}", scope="stock:read")
-async def item_named(read: Read, sku: str, at: Moment | None = None) -> ItemName:
-    """An item's name and category. `at`: as described for that time; default now."""
-    row, until = _in_force(await read.rows(item, sku=sku), at, f"item {sku}")
+async def item_named(read: Read, sku: AskedCode, at: Moment | None = None) -> ItemName:
+    """An item's name and category. `sku`: any of its codes. `at`: as described for that time;
+    default now.
+    """
+    known = await item_of(read, sku, micros(at or datetime.now(UTC)))
+    row, until = _in_force(await read.rows(item, sku=known.sku), at, f"item {sku}")
     return ItemName(
-        sku=sku,
+        sku=known.sku,
         name=row["name"],
         category=row["category"],
+        product_id=row["product_id"],
+        size=row["size"],
+        colour=row["colour"],
+        barcodes=list(known.codes[1:]),
         valid_from=instant(row["valid_from"]),
         until=until,
     )
 
 
 @projection.query("/v1/locations/{location_id}", scope="stock:read")
-async def location_named(read: Read, location_id: str, at: Moment | None = None) -> LocationName:
+async def location_named(
+    read: Read, location_id: AskedLocation, at: Moment | None = None
+) -> LocationName:
     """A store's or warehouse's name, kind and place. `at`: as described for that time; default
     now.
     """

@@ -14,7 +14,7 @@ from projections.core import Projection, Row, key, latest_by, maximum
 from projections.discrepancies.kinds import KINDS, Kind
 from schemas.generated.events import DiscrepancySettled
 
-projection = Projection("discrepancies", version=2)
+projection = Projection("discrepancies", version=3)
 
 # `subject_id`: the discrepancy's own id where it is about no sale, order or transfer;
 # `location_id`: "" where the decision names none, which is then about any

@@ -15,7 +15,8 @@ Resolution = Literal["DOCUMENT_RIGHT", "DOCUMENT_WRONG"]
 KindName = Literal[
     "over_return", "unknown_sale", "unknown_line", "second_claim", "shipped_unordered",
     "released_after_end", "doubled_document", "over_received", "misrouted", "negative_stock",
-    "shortage", "clock", "owner_differs", "sums", "numbering",
+    "shortage", "clock", "owner_differs", "sums", "numbering", "unknown_item",
+    "unknown_location", "barcode_twice",
 ]  # fmt: skip
 
 
@@ -46,6 +47,11 @@ KINDS: Mapping[str, Kind] = {
     "sums": Kind((DOCUMENT_RIGHT,), subject=True),
     # open again when an event arrives by a wrong clock after the decision
     "clock": Kind((DOCUMENT_WRONG,)),
+    # the latest declaration has the barcode, whatever people decide
+    "barcode_twice": Kind((DOCUMENT_WRONG,)),
+    # end when the item or the location is described
+    "unknown_item": Kind(),
+    "unknown_location": Kind(),
     # the till began to number anew; open again when the hole changes
     "numbering": Kind((DOCUMENT_RIGHT,)),
     # last as long as the numbers say so: a count, a receipt or a shipment ends them

@@ -12,6 +12,7 @@ from projections.core import Page, Read
 from projections.core.instants import instant
 from projections.discrepancies import projection, settlement
 from projections.discrepancies.kinds import KindName
+from schemas.fields import AskedCode, AskedLocation
 from schemas.measures import Units, UnitTold, location_and_unit, location_sql, shown
 
 # `open_after`: a decision of before does not count
@@ -85,8 +86,8 @@ class Discrepancy(BaseModel):
 
 @projection.query("/v1/discrepancies", scope="stock:read")
 async def discrepancies(
-    read: Read, page: Page, kind: KindName | None = None, location_id: str | None = None,
-    sku: str | None = None, settled: bool = False,
+    read: Read, page: Page, kind: KindName | None = None,
+    location_id: AskedLocation | None = None, sku: AskedCode | None = None, settled: bool = False,
 ) -> list[Discrepancy]:  # fmt: skip
     """What does not fit, newest first; with `settled` what people have decided about."""
     since, last = page.after or (0, None)

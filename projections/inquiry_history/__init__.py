@@ -29,7 +29,7 @@ from schemas.generated.events import (
     SubjectErased,
 )
 
-projection = Projection("inquiry_history", version=2)
+projection = Projection("inquiry_history", version=3)
 
 CLOSING = "CLOSING"  # the author of the note with which an inquiry was closed
 STAFF_NOTE = "STAFF_NOTE"  # the author of any other note

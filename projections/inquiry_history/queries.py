@@ -14,6 +14,7 @@ from projections.core.instants import instant
 from projections.inquiry_history import CLOSING, STAFF_NOTE, inquiry, merge, message, projection
 from projections.inquiry_history.conversations import JoinedInquiries as Together
 from projections.inquiry_history.conversations import Status, conversations
+from schemas.fields import AskedCode, AskedLocation
 
 # in a circle of merges the oldest is left out: the inquiry that it merged is the head
 _HEAD_OF_CIRCLE = """(
@@ -128,8 +129,8 @@ async def inquiries(
     read: Read,
     page: Page,
     topic: str | None = None,
-    sku: str | None = None,
-    store_id: str | None = None,
+    sku: AskedCode | None = None,
+    store_id: AskedLocation | None = None,
 ) -> list[Inquiry]:
     """Inquiries page by page, by topic, item or store; merged ones are in what they are part of."""
     limit, after = page.limit, page.after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from projections.catalog import item, need_policy, scope_of
+from projections.catalog.barcodes import items_of
 from projections.core import Read, Subject
 from projections.core.instants import Moment, instant, micros
 from projections.purchase_suppression import projection
@@ -22,6 +24,7 @@ from projections.purchase_suppression.needs import (
 from projections.purchases import claim, sale
 from projections.purchases.documents import Counted
 from projections.purchases.sale_state import SettledSale, settled
+from schemas.codes import normal_code
 from schemas.currencies import MinorUnits, minor_units
 from schemas.measures import Units, UnitTold, shown
 
@@ -90,8 +93,15 @@ async def filter_candidates(read: Read, member: Subject, body: Candidates) -> Fi
     """Splits candidate items into those to recommend and those not to, with the reasons."""
     at = micros(body.at or datetime.now(UTC))
     lines = unreturned_lines(await _history(read, member), at)
-    catalogue = await _catalogue(read, set(body.candidates), {line.sku for line in lines}, at)
-    found = suppressions(body.candidates, lines, catalogue, at)
+    asked = {sku: normal_code(sku) for sku in body.candidates}
+    own = await _own_skus(read, {*asked.values(), *(line.sku for line in lines)}, at)
+    lines = [replace(line, sku=own[line.sku]) for line in lines] if own else lines
+    items = {sku: own.get(code, code) for sku, code in asked.items()}
+    catalogue = await _catalogue(read, {*items.values()}, {line.sku for line in lines}, at)
+    suppressed = suppressions({*items.values()}, lines, catalogue, at)
+    found = {
+        sku: replace(suppressed[item], sku=sku) for sku, item in items.items() if item in suppressed
+    }
     return Filtered(
         kept=[sku for sku in body.candidates if sku not in found],
         dropped=[_dropped(found[sku]) for sku in dict.fromkeys(body.candidates) if sku in found],
@@ -105,6 +115,8 @@ async def suppressions_of(read: Read, member: Subject, at: Moment | None = None)
     """The bought items that should not be recommended to the member at `at` (default: now)."""
     when = micros(at or datetime.now(UTC))
     lines = unreturned_lines(await _history(read, member), when)
+    own = await _own_skus(read, {line.sku for line in lines}, when)
+    lines = [replace(line, sku=own[line.sku]) for line in lines] if own else lines
     skus = {line.sku for line in lines}
     found = suppressions(skus, lines, await _catalogue(read, skus, skus, when), when)
     return [_dropped(found[sku]) for sku in sorted(found)]
@@ -150,6 +162,13 @@ async def _without_served_twice(
     return [(key, whole) for key, whole in sales if not whole.document or whole.sells_anything]
 
 
+async def _own_skus(read: Read, codes: set[str], at: int) -> dict[str, str]:
+    """By code, the own sku of its item; empty if each code is its item's own."""
+    items = await items_of(read, codes, at)
+    own = {code: item.sku for code, item in items.items()}
+    return own if any(code != sku for code, sku in own.items()) else {}
+
+
 async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int) -> Catalogue:
     """The catalogue of these items, with policies of candidates that a purchase may suppress."""
     items = await read.rows(item, sku=candidates | bought)
@@ -157,11 +176,15 @@ async def _catalogue(read: Read, candidates: set[str], bought: set[str], at: int
     for row in items:
         categories[row["sku"]].add(row["category"])
     met = {category for sku in bought for category in categories[sku]}
-    scopes = {scope_of(None, None), *(scope_of(None, category) for category in met)}
+    products = {row["product_id"] for row in items if row["sku"] in bought} - {None}
+    variants = {row["sku"] for row in items if row["product_id"] in products}
+    of_variants = {category for sku in variants for category in categories[sku]}
+    general = met | of_variants
+    scopes = {scope_of(None, None), *(scope_of(None, category) for category in general)}
     scopes |= {
         scope_of(sku, None)
         for sku in candidates
-        if sku in bought or not met.isdisjoint(categories[sku])
+        if sku in bought or sku in variants or not met.isdisjoint(categories[sku])
     }
     return Catalogue(items, await read.rows(need_policy, scope=scopes), at)
 

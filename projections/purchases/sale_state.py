@@ -30,6 +30,7 @@ from projections.purchases.documents import (
 from projections.purchases.receipts import EMPTY, Receipt, Told, not_adding_up, receipt_of
 from projections.purchases.settlements import SETTLED, Decision, Decisions
 from projections.purchases.sold_units import Effect, SoldUnits
+from schemas.barcodes import same_number
 from schemas.measures import place
 
 NOT_RETURNED = "NOT_RETURNED"
@@ -226,14 +227,22 @@ def _lines_of(
 ) -> list[SoldUnits]:
     """The lines that a correction can mean: the numbered one, else those of the item.
 
-    Only lines that are counted in the unit of the correction.
+    Only lines that are counted in the unit of the correction. A barcode may be written in another
+    length than when it was sold.
     """
     numbered = sale.lines.get(line_no)
-    named = numbered is not None and numbered.line.quantity and sku in (None, numbered.line.sku)
+    named = (
+        numbered is not None
+        and numbered.line.quantity
+        and (sku is None or same_number(sku, numbered.line.sku))
+    )
     if numbered is not None and named and numbered.line.unit == unit:
         return [numbered]
     every = [*sale.lines.values(), *sale.replaced.values()]
-    return [sold for sold in every if sold.line.counted == (sku, unit)]
+    found = [sold for sold in every if sold.line.counted == (sku, unit)]
+    if found or sku is None:
+        return found
+    return [one for one in every if one.line.unit == unit and same_number(sku, one.line.sku)]
 
 
 def _sku_of(sale: SettledSale, line_no: int) -> str:

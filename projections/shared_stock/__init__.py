@@ -49,7 +49,7 @@ from schemas.measures import Amount, amount, location_and_unit, location_sql, pl
 OF_ORDERS = ("shipped_unordered", "released_after_end", "doubled_document")
 OF_TRANSFERS = ("over_received", "misrouted")
 
-projection = Projection("shared_stock", version=4)
+projection = Projection("shared_stock", version=5)
 
 # `location_id`, here and below: of what is measured a place, whose amounts are in thousandths of a
 # unit (`schemas.measures`)

@@ -12,9 +12,10 @@ from projections.shared_stock.preorders import Expected, covered, promisable
 from projections.shared_stock.promisable_units import ExpectedUnits
 from schemas.measures import location_and_unit, shown
 
-# the item's cells, each with its units by date
+# the cells of the item's codes, each with its units by date
 EXPECTED_NOW = """
-select sku, location_id, on_hand, committed, unavailable, incoming, row_version, coalesce((
+select sku, location_id, on_hand, on_hand_read_at, committed, unavailable, incoming, row_version,
+    coalesce((
     select json_agg(json_build_object('location_id', location_id, 'expected_at', expected_at,
         'incoming', incoming, 'preordered', preordered) order by expected_at)
     from (
@@ -24,7 +25,7 @@ select sku, location_id, on_hand, committed, unavailable, incoming, row_version,
         group by e.location_id, e.expected_at
     ) e
 ), '[]') as expected
-from stock_cell c where sku = %(sku)s order by location_id
+from stock_cell c where sku = any(%(codes)s) order by sku, location_id
 """
 EXPECTED_THEN = """
 select location_id, expected_at, sum(incoming)::bigint as incoming,

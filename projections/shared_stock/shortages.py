@@ -10,7 +10,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from projections.catalog.barcodes import OWN_SKUS
 from projections.core.instants import instant
+from projections.shared_stock.item_cells import EXPECTED_OF_ITEMS, WHOLE_CELLS
 from projections.shared_stock.preorders import COVERED, NOW
 from schemas.measures import Units, UnitTold, everywhere_sql, location_and_unit, shown
 
@@ -46,14 +48,18 @@ class Shortage(BaseModel):
 # preorders that units on their way cover are not due yet. What is counted in one unit serves orders
 # of the same unit. `of`: which items
 SHORT = f"""
-held as (
-    select sku, location_id, reserved from hitotsu.stock_reserved where {{of}}
+own as materialized ({OWN_SKUS}), held as (
+    select * from (
+        select coalesce(o.sku, r.sku) as sku, location_id, sum(reserved)::bigint as reserved
+        from hitotsu.stock_reserved r left join own o on o.code = r.sku group by 1, 2
+    ) r where {{of}}
 ), later as (
+with stock_expected as ({EXPECTED_OF_ITEMS})
 {COVERED.format(of="{of}", at=NOW)}
 ), due as (
     select sku, location_id, c.on_hand, c.unavailable,
         c.committed - coalesce(l.preordered, 0) as committed
-    from stock_cell c left join later l using (sku, location_id) where {{of}}
+    from ({WHOLE_CELLS}) c left join later l using (sku, location_id) where {{of}}
 ), short as (
     select sku, location_id, c.on_hand, c.committed, c.unavailable,
         coalesce(h.reserved, 0) as reserved,
@@ -76,6 +82,8 @@ held as (
     where h.location_id = {everywhere_sql("h.location_id")} and h.reserved > t.free
 )
 """
+OF_CODES = "any(array(select short.sku union select code from own where own.sku = short.sku))"
+"""SQL: the codes of the item of a row of `SHORT`."""
 SHORTAGES = f"""
 with {SHORT.format(of="true")}
 select short.*, elsewhere.at_location, moved.taken
@@ -92,11 +100,11 @@ cross join lateral (
     from (
         select event_id, at, units, location_id from (
             select event_id, at, -delta as units, location_id from stock_cell_change
-            where sku = short.sku and delta < 0
+            where sku = {OF_CODES} and delta < 0
                 and short.location_id in ({everywhere_sql("location_id")}, location_id)
             union all
             select event_id, at, unavailable, location_id from stock_promise
-            where sku = short.sku and unavailable > 0
+            where sku = {OF_CODES} and unavailable > 0
                 and short.location_id in ({everywhere_sql("location_id")}, location_id)
         ) every order by at desc limit 50
     ) m

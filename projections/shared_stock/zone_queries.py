@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from projections.catalog.barcodes import item_of
 from projections.core import NotFound, Read
 from projections.core.instants import Moment, instant, micros
 from projections.core.level_parts import PartReading, PartSetting
 from projections.shared_stock import cell, count, projection, promise, selling_zone
 from projections.shared_stock.history import FOREVER, STANDING
+from projections.shared_stock.item_cells import of_item
 from projections.shared_stock.zones import selling_zone as zone_that_sells
 from projections.shared_stock.zones import since_whole_count
+from schemas.fields import AskedCode, AskedLocation
 from schemas.measures import Units, UnitTold, location_and_unit, location_sql, shown
 
 COUNTS = """
@@ -67,7 +70,10 @@ class Zones(BaseModel):
 
 @projection.query("/v1/stock/{sku}/zones", scope="stock:read")
 async def zones_of(
-    read: Read, sku: str, location_id: str | None = None, as_of: Moment | None = None
+    read: Read,
+    sku: AskedCode,
+    location_id: AskedLocation | None = None,
+    as_of: Moment | None = None,
 ) -> Zones:
     """What is on hand in zones that were counted; 404 if no stock of the item was ever seen.
 
@@ -75,14 +81,17 @@ async def zones_of(
     """
     at = FOREVER if as_of is None else micros(as_of)
     asked: dict[str, Any] = {"sku": sku, "at": at, "location_id": location_id}
-    standing = await read.select([cell, count, promise], STANDING, **asked | {"location_id": None})
+    item = await item_of(read, sku, micros(datetime.now(UTC)))
+    asked |= {"sku": item.sku, "codes": list(item.codes)}
+    everywhere = asked | {"location_id": None}
+    standing = await read.select([cell, count, promise], of_item(STANDING), **everywhere)
     cells = [
         row for row in standing if location_id in (None, location_and_unit(row["location_id"])[0])
     ]
     if not cells:
         raise NotFound(f"no stock of {sku} was seen by then")
     told: dict[str, list[PartReading]] = defaultdict(list)
-    for row in await read.select([count], COUNTS, **asked):
+    for row in await read.select([count], of_item(COUNTS), **asked):
         reading = PartReading(row["counted_at"], row["quantity"], row["zone"])
         told[row["location_id"]].append(reading)
     selling: dict[str, list[PartSetting]] = defaultdict(list)
@@ -94,7 +103,7 @@ async def zones_of(
         for at_place, row in ((row["location_id"], row) for row in cells)
         if (counts := since_whole_count(told[at_place])[1])
     ]
-    return Zones(sku=sku, locations=found, as_of=as_of and instant(at))
+    return Zones(sku=item.sku, locations=found, as_of=as_of and instant(at))
 
 
 def _location(

@@ -16,7 +16,7 @@ TOPICS = frozenset(
     for name in ("purchases", "points", "inventory", "inquiries", "members", "catalog", "terminals")
 )
 
-projection = Projection("terminal_clocks")
+projection = Projection("terminal_clocks", version=2)
 
 clocks = projection.table(
     "terminal_clock",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from projections.core import Page, Read
 from projections.core.instants import instant
 from projections.terminal_clocks import clocks, projection
+from schemas.fields import AskedLocation
 
 WRONG = """
 select system, store_id, terminal_id, clock_offset, first_seen, last_seen, events
@@ -57,7 +58,9 @@ class TerminalClock(BaseModel):
 
 
 @projection.query("/v1/terminals/clocks", scope="stock:read")
-async def wrong_clocks(read: Read, page: Page, store_id: str | None = None) -> list[TerminalClock]:
+async def wrong_clocks(
+    read: Read, page: Page, store_id: AskedLocation | None = None
+) -> list[TerminalClock]:
     """Terminals whose clock was wrong by more than two minutes."""
     limit, after = page.limit, page.after
     system, after_store, after_terminal = after or ["", "", ""]

@@ -11,6 +11,7 @@ from projections.terminal_gaps import day_watch as _day_watch  # noqa: F401
 from projections.terminal_gaps import odd_stamps as _odd_stamps  # noqa: F401
 from projections.terminal_gaps.answers import Gap
 from projections.terminal_gaps.number_holes import MISSING, NUMBERED
+from schemas.fields import AskedLocation
 
 OF_STORE = "(%(store_id)s::text is null or store_id = %(store_id)s)"
 GAPS = f"""
@@ -46,7 +47,7 @@ class TerminalGaps(BaseModel):
 
 @projection.query("/v1/terminals/gaps", scope="stock:read")
 async def missing_receipts(
-    read: Read, page: Page, store_id: str | None = None
+    read: Read, page: Page, store_id: AskedLocation | None = None
 ) -> list[TerminalGaps]:
     """All tills, with their missing receipt numbers."""
     limit, after = page.limit, page.after

@@ -16,7 +16,7 @@ FIRST_ID = 1001
 # append), the record key and how a wrong clock moves times do not affect the Avro bytes.
 _EDGE_ONLY = (
     "at_least", "unique", "unless_said", "moved_to", "sealed_under", "key", "former_keys",
-    "document", "may_append", "time",
+    "document", "may_append", "time", "case", "kept_for",
 )  # fmt: skip
 _UNSAID = ("doc", "namespace")  # the lint allows only one namespace
 

@@ -81,7 +81,7 @@ TYPED = frozenset(
         "StockStateChanged.reason",
     }
 )
-_CLOSED = ("code", "currency", "time_zone", "time_of_day")
+_CLOSED = ("barcode", "code", "currency", "time_zone", "time_of_day")
 
 
 def findings(schemas: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -24,6 +24,7 @@ _MEANINGS = {
     "scale": ("int",),
     "basis_points": ("int",),
     "code": ("string",),
+    "barcode": ("array",),
     "text": ("string",),
     "currency": ("string",),
     "latitude": ("double",),
@@ -90,6 +91,8 @@ def _field(where: str, field: Json, siblings: dict[str, Json]) -> Iterator[str]:
     meaning = field.get("is")
     if meaning is not None and kind not in _MEANINGS.get(meaning, ()):
         yield f"{where}: a field of type {kind} cannot have is: {meaning!r}"
+    if "case" in field and (meaning != "code" or field["case"] != "upper"):
+        yield f'{where}: only a code is marked "case", and only as "upper"'
     if (meaning == "instant") != (field.get("time") in _TIMES):
         yield f'{where}: an instant, and nothing else, is marked "time": "happened" or "set_for"'
 

@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum kind { RECORD, OPTIONAL, ARRAY, FIXED, ENUM, INTEGER, BYTES, STRING, DOUBLE, BOOLEAN, CONSTANT };
+enum kind { RECORD, OPTIONAL, ARRAY, FIXED, ENUM, INTEGER, BYTES, STRING, DOUBLE, BOOLEAN, CONSTANT,
+            CODE };
 
 typedef struct node {
     enum kind kind;
@@ -21,7 +22,8 @@ typedef struct node {
     struct node *children;   /* a record's fields in the order of the wire; one item otherwise */
     Py_ssize_t *slots;       /* where in the object each field of a record goes */
     PyObject *object;        /* a record's class; an enum's symbols; a constant; a string's last text */
-    int64_t low, high;       /* bounds of an integer, both included */
+    int64_t low, high;       /* bounds of an integer, both included; low of a code: upper case */
+    PyObject *form;          /* a function that gives the normal form of a code */
 } node;
 
 typedef struct {
@@ -123,6 +125,18 @@ failed:
     return NULL;
 }
 
+/* Whether a code is printable ASCII without spaces around it, and without lower case if it is upper. */
+static int
+is_plain(const char *text, Py_ssize_t size, int upper)
+{
+    if (size > 0 && (text[0] == ' ' || text[size - 1] == ' '))
+        return 0;
+    for (Py_ssize_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] > '~' || (upper && text[i] >= 'a' && text[i] <= 'z'))
+            return 0;
+    return 1;
+}
+
 /* Systems, shops and currencies come again and again: the same text is the same object. */
 static PyObject *
 string(node *what, source *from)
@@ -143,6 +157,14 @@ string(node *what, source *from)
         }
     }
     PyObject *made = PyUnicode_DecodeUTF8(text, size, NULL);
+    if (made != NULL && what->form != NULL && !is_plain(text, size, (int)what->low)) {
+        Py_SETREF(made, PyObject_CallOneArg(what->form, made));
+        if (made != NULL && !PyUnicode_CheckExact(made)) {
+            PyErr_SetString(PyExc_TypeError, "a normal form is a text");
+            Py_CLEAR(made);
+        }
+        return made;
+    }
     if (made != NULL && PyUnicode_IS_ASCII(made)) { /* whose bytes are at hand */
         Py_INCREF(made);
         Py_XSETREF(what->object, made);
@@ -199,6 +221,7 @@ value(node *what, source *from)
         from->at += size;
         return PyBytes_FromStringAndSize(here, size);
     case STRING:
+    case CODE:
         return string(what, from);
     case DOUBLE: {
         if (left < 8)
@@ -251,6 +274,7 @@ let_go(node *what)
     PyMem_Free(what->children);
     PyMem_Free(what->slots);
     Py_CLEAR(what->object);
+    Py_CLEAR(what->form);
 }
 
 static int plan_of(node *what, PyObject *said);
@@ -312,7 +336,7 @@ plan_of(node *what, PyObject *said)
 {
     static const char *const kinds[] = {"record", "optional", "array", "fixed", "enum",
                                         "integer", "bytes", "string", "double", "boolean",
-                                        "constant"};
+                                        "constant", "code"};
     const char *name;
     PyObject *first = NULL, *second = NULL, *third = NULL;
     long long low = 0, high = 0;
@@ -356,6 +380,13 @@ plan_of(node *what, PyObject *said)
             break;
         Py_INCREF(first);
         what->object = first;
+        return 0;
+    case CODE:
+        if (second == NULL || !PyCallable_Check(first))
+            break;
+        what->low = PyObject_IsTrue(second);
+        Py_INCREF(first);
+        what->form = first;
         return 0;
     case INTEGER:
         if (second == NULL)

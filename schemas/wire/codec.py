@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from xxhash import xxh3_64_intdigest
 
+from schemas.codes import forms_of, with_normal_codes
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD, TO_RECORD
 from schemas.history.releases import Release, Releases, releases
@@ -83,7 +84,7 @@ class Codec:
         buffer.seek(HEADER)
         try:
             record = schemaless_reader(buffer, reader[0], reader[1])
-            event = reader[2](record)  # type: ignore[arg-type]
+            event: Event = with_normal_codes(reader[2](record))  # type: ignore[arg-type]
         except Exception as error:  # the Avro library raises a dozen kinds for bad bytes
             raise Undecodable(_reason(error), identity) from None
         if buffer.tell() != len(value):  # type: ignore[arg-type]
@@ -222,13 +223,32 @@ def key_of(event: Event) -> bytes:
 
 
 def is_key_of(event: Event, key: bytes | None) -> bool:
-    """Whether a record of this event may have this key: the present or a former record key."""
+    """Whether a record of this event may have this key: the present or a former record key.
+
+    A code in it may be in another form than in the event, as it was before codes had a normal form.
+    """
     value = getattr(event, key_fields(event.NAME)[0], None)  # its first key field: nearly always
     if value is not None and value == key:
         return True
-    return key_of(event) == key or any(
-        _first_value(event, fields) == key is not None for fields in former_key_fields(event.NAME)
+    return (
+        key_of(event) == key
+        or any(
+            _first_value(event, fields) == key is not None
+            for fields in former_key_fields(event.NAME)
+        )
+        or _is_former_code(event, key)
     )
+
+
+def _is_former_code(event: Event, key: bytes | None) -> bool:
+    fields, forms = key_fields(event.NAME), forms_of(event.NAME)
+    name = next((one for one in fields if getattr(event, one, None) is not None), "")
+    if key is None or not callable(forms.get(name)):
+        return False
+    try:
+        return bool(forms[name](key.decode()) == getattr(event, name))
+    except UnicodeDecodeError:
+        return False
 
 
 def _first_value(event: Event, fields: tuple[str, ...]) -> bytes | None:

@@ -4,7 +4,8 @@ C code interprets a plan of the schema (`schemas/wire/_reading.c`). If it is not
 source is generated for the schema. Both accept only canonical encoding: shortest varints, arrays in
 blocks without byte sizes. For any other bytes they raise, and the caller decodes again with the
 Avro library, which accepts every valid encoding and tells why another is invalid. The library gives
-the same result for all bytes that these readers accept.
+the same result for all bytes that these readers accept. Codes are read in their normal form, also
+those of records that were appended before the gateway made it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
+from schemas.codes import forms_of, normal_code, upper_code
 from schemas.generated import events
 from schemas.generated.events import Event, parts
 from schemas.wire import bounds
@@ -94,6 +96,8 @@ class _Writing:
             "longer": _longer,
             "double": Struct("<d").unpack_from,
             "truth": {0: False, 1: True},
+            "normal_code": normal_code,
+            "upper_code": upper_code,
         }
         self._named: dict[str, dict[str, Any]] = {}
         self._count = 0
@@ -103,15 +107,19 @@ class _Writing:
         object.
         """
         self.scope[cls.__name__] = by_name(cls)
-        read = {one["name"]: self._field(one, indent) for one in schema["fields"]}
+        forms = forms_of(schema["name"])
+        read = {
+            one["name"]: self._field(one, forms.get(one["name"]), indent)
+            for one in schema["fields"]
+        }
         read |= {name: repr(default) for name, default in schema.get(ADDED, {}).items()}
         arguments = ", ".join(f"{name}={value}" for name, value in read.items())
         return f"{cls.__name__}({arguments})"
 
-    def _field(self, field: dict[str, Any], indent: str) -> str:
-        return self._value(field["type"], field.get("is"), indent)
+    def _field(self, field: dict[str, Any], form: Any, indent: str) -> str:
+        return self._value(field["type"], form or field.get("is"), indent)
 
-    def _value(self, kind: Any, meaning: str | None, indent: str) -> str:
+    def _value(self, kind: Any, meaning: Any, indent: str) -> str:
         if isinstance(kind, str) and kind in self._named:
             kind = self._named[kind]
         if isinstance(kind, list):
@@ -119,6 +127,9 @@ class _Writing:
         if isinstance(kind, dict):
             if "name" in kind:
                 self._named[f"{kind.get('namespace', 'hitotsu')}.{kind['name']}"] = kind
+            form = meaning if callable(meaning) else None
+            if kind["type"] == "array":
+                return self._array(kind, form, indent)
             return getattr(self, f"_{kind['type']}")(kind, indent)  # type: ignore[no-any-return]
         name = self._name()
         getattr(self, f"_{kind}")(name, meaning, indent)
@@ -131,7 +142,7 @@ class _Writing:
     def _say(self, indent: str, *lines: str) -> None:
         self.lines += [indent + line for line in lines]
 
-    def _union(self, branches: list[Any], meaning: str | None, indent: str) -> str:
+    def _union(self, branches: list[Any], meaning: Any, indent: str) -> str:
         name = self._name()
         if len(branches) != 2 or branches[0] != "null":
             raise TypeError("a union must be null and one other type")
@@ -154,7 +165,7 @@ class _Writing:
         self._say(indent, f"{name} = {table}[b[i]]", "i += 1")
         return name
 
-    def _array(self, schema: dict[str, Any], indent: str) -> str:
+    def _array(self, schema: dict[str, Any], form: Any, indent: str) -> str:
         name, count, inner = self._name(), self._name(), indent + "        "
         self._say(indent, f"{name} = []")
         self._int(count, None, indent)
@@ -166,7 +177,7 @@ class _Writing:
             "        raise NonCanonical",
             f"    for _ in range({count}):",
         )
-        item = self._value(schema["items"], None, inner)
+        item = self._value(schema["items"], form, inner)
         self._say(inner, f"{name}.append({item})")
         self._int(count, None, indent + "    ")
         return name
@@ -202,9 +213,12 @@ class _Writing:
         self._say(indent, "if n < 0:", "    raise NonCanonical")
         self._say(indent, f"{name} = b[i : i + n]", "i += n")
 
-    def _string(self, name: str, meaning: str | None, indent: str) -> None:
-        self._bytes(name, meaning, indent)
+    def _string(self, name: str, meaning: Any, indent: str) -> None:
+        self._bytes(name, None, indent)
         self._say(indent, f"{name} = {name}.decode()")
+        if callable(meaning):
+            form = "upper_code" if meaning is upper_code else "normal_code"
+            self._say(indent, f"{name} = {form}({name})")
 
     def _double(self, name: str, _: str | None, indent: str) -> None:
         self._say(indent, f"({name},) = double(b, i)", "i += 8")

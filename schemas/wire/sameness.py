@@ -1,5 +1,7 @@
 """Compares two records of an event id by the fields that the producer sent.
 
+Codes are compared in their normal form, in which every record is read (`schemas.codes`).
+
 The gateway fills in fields that a producer left out (`unless_said` in the schema), computes blind
 indexes (`blind`), and moves text of older fields to a sealed note (`moved_to`). If such a default
 changes, or a record is older than the move, a resend has other bytes although the producer sent the
@@ -20,11 +22,6 @@ from schemas.wire.codec import Undecodable
 _FILLED = ("blind", "unless_said")
 # Field name to None when the gateway fills it in or moves it, or to the shape of the nested record.
 Shape = dict[str, Any]
-
-
-def may_be_filled(name: str) -> bool:
-    """Whether the gateway fills in or moves any field of this event type."""
-    return bool(_shape_of(name))
 
 
 def same_as_produced(first: bytes, later: bytes) -> bool:

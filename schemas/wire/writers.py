@@ -46,6 +46,8 @@ def _of(plan: Plan) -> Callable[[Any], bytes]:
             return {symbol: _long(at) for at, symbol in enumerate(symbols)}.__getitem__
         case "integer", lowest, highest:
             return partial(_integer, lowest, highest)
+        case "code", _, _:
+            return _SIMPLE["string"]
         case (kind,):
             return _SIMPLE[kind]
         case _:

@@ -7,6 +7,7 @@ from operator import or_
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.generated.inputs import INPUTS, example
 from schemas.rights import INTERNAL, RIGHTS
@@ -17,7 +18,10 @@ TRACEPARENT = Header("traceparent", "W3C trace context; it is copied to the head
 
 
 class AcceptedEvent(AnswerModel):
-    """An event that was appended to the log, at `topic`, `partition` and `offset`."""
+    """An event that was appended to the log, at `topic`, `partition` and `offset`.
+
+    `normalised`: the codes that were sent in another form than they are kept in.
+    """
 
     index: int = Field(description="The event's index in the request, from 0.")
     event_id: str | None
@@ -25,6 +29,11 @@ class AcceptedEvent(AnswerModel):
     topic: str
     partition: int
     offset: int
+    normalised: dict[str, str] | SkipJsonSchema[None] = Field(
+        None,
+        description="By dotted path, such as lines.0.sku: the code as it is kept. Absent if every"
+        " code was sent as it is kept.",
+    )
 
 
 class RejectedEvent(AnswerModel):

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from schemas.generated.inputs import EventInput
 from schemas.rights import INTERNAL
+from schemas.sent_codes import COUNTER, changes
 from schemas.topics import TOPICS
 from services.http.bearer import token_of
 from services.http.bodies import read_body, size_of
@@ -66,9 +67,10 @@ class Ingest:
             del body
             matched(clock, len(raw))
             self.rates.take(token, len(raw))
+            changed = COUNTER.changed
             with self.rates.waiting(len(raw)):
                 outcomes = await self._outcomes(raw, token, clock, _trace_headers(request))
-            return _answer(raw, outcomes, token)
+            return _answer(raw, outcomes, token, codes_changed=COUNTER.changed != changed)
 
     async def _outcomes(
         self,
@@ -141,7 +143,10 @@ def _trace_headers(request: Request) -> list[tuple[str, bytes]]:
     return [("traceparent", trace.encode())] if _TRACEPARENT.fullmatch(trace) else []
 
 
-def _answer(raw: Sequence[Any], outcomes: Sequence[Appended | Refusal], token: Token) -> Response:
+def _answer(
+    raw: Sequence[Any], outcomes: Sequence[Appended | Refusal], token: Token, codes_changed: bool
+) -> Response:
+    """The answer about every event; `codes_changed`: a code of any may have been changed."""
     results: list[dict[str, Any]] = []
     types: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -157,6 +162,8 @@ def _answer(raw: Sequence[Any], outcomes: Sequence[Appended | Refusal], token: T
                 "partition": outcome.partition,
                 "offset": outcome.offset,
             }
+            if codes_changed and (normal := changes(event["type"], event)):
+                result["normalised"] = normal
             types[event["type"]] += 1
         results.append(result)
     for name, count in types.items():

@@ -1,7 +1,8 @@
 """Verifies conflicts: reads the first record of an event id or document from Kafka and compares.
 
-The hashes of a resend also differ if only a field differs that the gateway fills in. That is rare
-and concerns few event types, so Kafka is read only for records whose hashes indicate a conflict.
+The hashes of a resend also differ if only a field differs that the gateway fills in, or a code that
+was appended before codes had a normal form. That is rare, so Kafka is read only for records whose
+hashes indicate a conflict.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def compare(
         event_id, later = entry.event_id, entry.record.value
         assert event_id is not None and later is not None
         by_id = entry.verdict is Verdict.CONFLICT and entry.told_before is None
-        if by_id and sameness.may_be_filled(entry.read().NAME):
+        if by_id:
             if event_id not in stored and event_id not in values:
                 values[event_id] = _in_log(connection, event_id, names, placed)
             first = stored.get(event_id) or values.get(event_id)

@@ -77,7 +77,8 @@ class RowCache:
             self.clear()
             self._standing[table] = now
         self._rows.setdefault(table, {}).update(fetched)
-        self._count += len(rows)
+        # that there are no rows is remembered too, and takes as much room as a row
+        self._count += sum(max(1, len(listed)) for listed in fetched.values())
 
     def standing(self, table: StoredTable, group: str) -> Position | None:
         """The checkpoints of the only topic that changes the table; None if there is no such topic

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from schemas.wire import codec, sameness
+from schemas.wire import sameness
 from services.runtime.logging import log
 
 # no record at this offset, or no such partition
@@ -28,14 +28,11 @@ class KafkaSilent(Exception):
 
 def same_as_first(later: bytes, placed: RecordReader, first: tuple[str, int, int]) -> bool:
     """Whether a record equals the first record with its event id, without the fields that the
-    gateway fills in.
+    gateway fills in, and whatever form codes were appended in.
 
-    `later`: the record's value; `first`: topic, partition and offset of the first record. False
-    without reading it if the gateway fills in no field of this event type. Raises KafkaSilent when
-    it cannot be read.
+    `later`: the record's value; `first`: topic, partition and offset of the first record. Raises
+    KafkaSilent when it cannot be read.
     """
-    if not sameness.may_be_filled(codec.decode(later).NAME):
-        return False
     value = placed.value(*first)
     return value is not None and sameness.same_as_produced(value, later)
 

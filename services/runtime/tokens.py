@@ -16,6 +16,7 @@ from datetime import datetime
 
 import psycopg
 
+from schemas.codes import upper_code
 from schemas.rights import ROLES, Role
 from services.runtime.cached_table import CachedValue
 from services.runtime.db import Pool
@@ -65,9 +66,17 @@ class Token:
 
         `value` None: whether it may send for all of them.
         """
-        return f"{kind}:*" in self.scopes or (
-            value is not None and f"{kind}:{value}" in self.scopes
+        if f"{kind}:*" in self.scopes:
+            return True
+        if value is None:
+            return False
+        # a store is the same store in upper and lower case
+        return f"{kind}:{value}" in self.scopes or (
+            kind == "store" and upper_code(value) in self._stores()
         )
+
+    def _stores(self) -> set[str]:
+        return {upper_code(one[6:]) for one in self.scopes if one.startswith("store:")}
 
 
 class TokensUnavailable(Exception):

@@ -32,6 +32,7 @@ from schemas.measures import MARK, everywhere, location_and_unit
 
 Spot = tuple[str, str]
 NONE: Mapping[Spot, int] = {}
+NO_CODES: Mapping[str, str] = {}
 ANYWHERE = ""
 STORE = "STORE"
 
@@ -84,12 +85,15 @@ class AvailableUnits:
         held: Mapping[Spot, int],
         at: int,
         later: Mapping[Spot, int] = NONE,
+        owns: Mapping[str, str] = NO_CODES,
     ) -> None:
         """`cells`: rows of `stock_cell`. `policies`: of `stock_policy`. `at`: microseconds.
 
         `held`: units in holds, by item and location. `later`: committed units that units on their
-        way cover, likewise.
+        way cover, likewise. `owns`: the item's own sku, by each other code of it; rows have own
+        skus.
         """
+        self._owns = owns
         self._cells: dict[Spot, PromisableCell] = {}
         self._items: dict[Spot, Item] = {}
         at_location: dict[str, list[Mapping[str, Any]]] = {}
@@ -120,6 +124,7 @@ class AvailableUnits:
 
     def room(self, spot: Spot, channel: str) -> int:
         """Units that `channel` may promise at `spot` now: the lowest of `_limits`, at least 0."""
+        spot = self._own(spot)
         whole = (spot[0], everywhere(spot[1]))
         item = self._items.get(whole)
         if item is None:
@@ -135,11 +140,12 @@ class AvailableUnits:
 
     def reason(self, spot: Spot, channel: str) -> str:
         """The code (a key of `REASONS`) of the lowest limit for `channel` at `spot`."""
-        limits = self._limits(spot, channel)
+        limits = self._limits(self._own(spot), channel)
         return min(limits, key=lambda code: limits[code])
 
     def placeable(self, spot: Spot) -> int:
         """Units held without a location that `spot` may serve at a commit; at least 0."""
+        spot = self._own(spot)
         cell = self._cells.get(spot)
         if cell is None:
             return 0
@@ -151,6 +157,7 @@ class AvailableUnits:
 
     def take(self, spot: Spot, quantity: int) -> None:
         """Takes units from the remaining ones; a negative number puts them back."""
+        spot = self._own(spot)
         whole = (spot[0], everywhere(spot[1]))
         cell = self._cells.get(spot)
         if cell is not None:
@@ -160,6 +167,10 @@ class AvailableUnits:
             item.online += cell.online - online
         elif spot == whole and whole in self._items:
             self._items[whole].unplaced += quantity
+
+    def _own(self, spot: Spot) -> Spot:
+        """The spot by the item's own sku."""
+        return (self._owns.get(spot[0], spot[0]), spot[1]) if self._owns else spot
 
     def _limits(self, spot: Spot, channel: str) -> dict[str, int]:
         """Units that each limit leaves, by code, at least 0; of equal limits the first decides."""

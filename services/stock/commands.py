@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from schemas.codes import normal_code, upper_code
 from schemas.fields import GivenId
 from schemas.measures import DECIMALS_MAX, Amount, amount, place
 from services.http.postgres_limits import printable
@@ -18,6 +19,9 @@ TTL_DEFAULT, TTL_MAX = 600, 7 * 86_400
 
 
 Code = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
+_CODE = Field(min_length=1, max_length=64)
+ItemCode = Annotated[str, _CODE, AfterValidator(normal_code), AfterValidator(printable)]
+LocationCode = Annotated[str, _CODE, AfterValidator(upper_code), AfterValidator(printable)]
 Unit = Annotated[
     Code | None, Field(description="What the quantity is counted in, e.g. kg; pieces when absent.")
 ]
@@ -42,8 +46,8 @@ class OrderLine(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    sku: Code
-    location_id: Code | Literal[""] = ""
+    sku: ItemCode
+    location_id: LocationCode | Literal[""] = ""
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
     # not said where they say nothing: a body of before they existed has the same hash
     unit: Unit = Field(None, exclude_if=not_)
@@ -97,7 +101,7 @@ class CommitBody(_StockBody):
     """
 
     order_id: GivenId
-    location_id: Code | None = None
+    location_id: LocationCode | None = None
 
 
 class ReleaseBody(_StockBody):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from projections.shared_stock.history import COUNTED_AND_MOVED, FOREVER
-from projections.shared_stock.shortages import SHORT
+from projections.shared_stock.shortages import OF_CODES, SHORT
 from schemas.generated.events import ReservationCommitted
 from schemas.history.releases import releases
 from schemas.measures import everywhere_sql
@@ -72,7 +72,7 @@ select short.sku, short.location_id, short.short, taken.units
 from short
 cross join lateral (
     select position from hitotsu.stock_hold h
-    where h.sku = short.sku and h.position is not null
+    where h.sku = {OF_CODES} and h.position is not null
         and short.location_id in (
             {everywhere_sql("h.location_id")}, coalesce(h.served_by, h.location_id))
     order by created_at desc limit 1
@@ -81,20 +81,20 @@ cross join lateral (
     select coalesce(sum(m.units), 0)::bigint as units, bool_or(m.counted) as counted
     from (
         select event_id, -delta as units, false as counted from stock_cell_change
-        where sku = short.sku and delta < 0 and {OF_SHORT}
+        where sku = {OF_CODES} and delta < 0 and {OF_SHORT}
         union all
         select event_id, greatest(committed, 0) + greatest(unavailable, 0), false
-        from stock_promise where sku = short.sku and {OF_SHORT}
+        from stock_promise where sku = {OF_CODES} and {OF_SHORT}
         union all
         select event_id, 0, true from stock_count
-        where sku = short.sku and {OF_SHORT}
+        where sku = {OF_CODES} and {OF_SHORT}
     ) m join ledger l using (event_id) join hitotsu.topic t on t.no = l.topic
     where l."offset" >= coalesce((h.position ->> (t.name || '-' || l.partition))::bigint, 0)
         and l.schema_id <> all(%(promises)s::int[])
 ) taken
 cross join lateral (
     select coalesce(sum(preordered), 0)::bigint as units from stock_expected
-    where sku = short.sku and {OF_SHORT}
+    where sku = {OF_CODES} and {OF_SHORT}
 ) later
 where taken.counted is not true and short.short > taken.units + later.units
 """

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from projections.shared_stock.promisable_units import in_force
 from schemas.measures import Amount, amount, place, shown
 from services.stock.availability import AvailableUnits
-from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code, Decimals, Unit
+from services.stock.commands import LINES_MAX, QUANTITY_MAX, Code, Decimals, ItemCode, Unit
 
 EARTH_KM = 6_371.0088  # IUGG mean radius
 
@@ -22,7 +22,7 @@ class WantedUnits(BaseModel):
     """Units of one item, at any location."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    sku: Code
+    sku: ItemCode
     quantity: int = Field(ge=1, le=QUANTITY_MAX)
     unit: Unit = None
     scale: Decimals = 0

@@ -1,7 +1,7 @@
 """Runs a batch of commands on reservations: locks stock cells, decides, and stores the result.
 
-It locks the rows of `stock_cell` of all locations of an item, since limits apply over all
-locations. So two decisions never promise the same units, and a hold that was seen as expired is
+It locks the rows of `stock_cell` of all locations and codes of an item, since limits apply over
+all of them. So two decisions never promise the same units, and a hold that was seen as expired is
 never committed later. The projector adds the units to `committed` and ends the hold in one
 transaction, so units are never counted twice or missed.
 """
@@ -15,8 +15,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from projections.catalog.barcodes import ITEMS
 from projections.core.instants import micros
 from projections.shared_stock import RESERVED
+from projections.shared_stock.item_cells import TOGETHER, merged, needs_counts
 from projections.shared_stock.preorders import Expected, covered
 from services.deciding import outbox
 from services.deciding.answers import Answer
@@ -33,9 +35,13 @@ NAMED = """
 select id, sku, location_id, quantity, channel, client, state, expires_at, order_id
 from hitotsu.stock_hold where id = any(%s::uuid[]) order by sku, location_id
 """
-CELLS = """
-select sku, location_id, on_hand, committed, unavailable from stock_cell
-where sku = any(%s) order by sku, location_id
+# the cells of all codes of these items; `owns`: of codes that are not their item's sku that sku
+CELLS = f"""
+with item as materialized ({ITEMS.format(codes="%(skus)s::text[]")})
+select c.sku, c.location_id, c.on_hand, c.on_hand_read_at, c.committed, c.unavailable,
+    (select json_object_agg(code, own) from item where code <> own) as owns
+from stock_cell c where c.sku = any(array(select code from item))
+order by c.sku, c.location_id
 """
 # expired holds are closed here, under locks, so that the partial index has only those that count
 EXPIRED = expire(RESERVED).encode()
@@ -105,7 +111,8 @@ class StockWork:
         if named:
             wanted |= {row["sku"] for row in await rows_of(connection, NAMED, [named])}
         skus = sorted(wanted)
-        cells = await rows_of(connection, f"{CELLS} for update", [array("text", skus)])
+        asked = {"skus": array("text", skus)}
+        cells = await rows_of(connection, f"{CELLS} for update of c", asked)
         # read holds again: another process may have resolved them before the locks were taken
         return await _shelf(connection, skus, cells, self._group, named)
 
@@ -128,7 +135,7 @@ async def seen(
     connection: Connection, skus: list[str], group: str
 ) -> tuple[AvailableUnits, datetime, dict[str, int]]:
     """Units of these items, the time and the position, read without a lock."""
-    cells = await rows_of(connection, CELLS, [array("text", skus)])
+    cells = await rows_of(connection, CELLS, {"skus": array("text", skus)})
     found = await _shelf(connection, skus, cells, group, [])
     return found.shelf, found.now, found.position
 
@@ -158,24 +165,51 @@ async def _shelf(
 
     `cells`: rows of `stock_cell`, locked by the caller if it decides.
     """
-    asked = await send_query(connection, SHELF, {"skus": array("text", skus), "group": group})
+    owns: dict[str, str] = (cells[0]["owns"] if cells else None) or {}
+    codes = sorted({*skus, *owns, *owns.values()}) if owns else skus
+    asked = await send_query(connection, SHELF, {"skus": array("text", codes), "group": group})
     holds = await rows_of(connection, NAMED, [named]) if named else []
     (row,) = await asked.fetchall()
     now: datetime = row["now"]
-    units: dict[Spot, int] = {(one["sku"], one["location_id"]): one["held"] for one in row["held"]}
+    units: dict[Spot, int] = {}
+    for one in row["held"]:
+        spot = owns.get(one["sku"], one["sku"]), one["location_id"]
+        units[spot] = units.get(spot, 0) + one["held"]
     over = sorted({one["sku"] for one in row["held"] if one["over"]})
     at = micros(now)
-    later = _covered(row["expected"], at) if row["expected"] else {}
-    shelf = AvailableUnits(cells, row["policies"], units, at, later)
+    later = _covered(row["expected"], owns, at) if row["expected"] else {}
+    if owns:
+        cells = await _whole(connection, cells, owns)
+    shelf = AvailableUnits(cells, row["policies"], units, at, later, owns)
     return _LockedStock(shelf, now, row["position"], over, holds)
 
 
-def _covered(rows: Iterable[Mapping[str, Any]], at: int) -> dict[Spot, int]:
+async def _whole(
+    connection: Connection, cells: list[dict[str, Any]], owns: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The cells of items, one a location, of the locked rows of all their codes."""
+    on_hand: dict[Spot, int] = {}
+    counted = needs_counts(cells, owns)
+    if counted:
+        codes = [*counted, *(code for code, own in owns.items() if own in counted)]
+        asked = {
+            "owns": array("text", [owns.get(code, code) for code in codes]),
+            "codes": array("text", codes),
+        }
+        found = await rows_of(connection, TOGETHER, asked)
+        on_hand = {(row["sku"], row["location_id"]): row["on_hand"] for row in found}
+    return merged(cells, owns, on_hand)
+
+
+def _covered(
+    rows: Iterable[Mapping[str, Any]], owns: Mapping[str, str], at: int
+) -> dict[Spot, int]:
     """Preordered units that units on their way cover, by item and location."""
     by_spot: dict[Spot, list[Expected]] = {}
     for row in rows:
         units = Expected(row["expected_at"], row["incoming"], row["preordered"])
-        by_spot.setdefault((row["sku"], row["location_id"]), []).append(units)
+        spot = owns.get(row["sku"], row["sku"]), row["location_id"]
+        by_spot.setdefault(spot, []).append(units)
     return {spot: covered(units, at) for spot, units in by_spot.items()}
 
 

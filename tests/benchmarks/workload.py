@@ -16,7 +16,7 @@ WORKLOADS = ("w1", "w2")
 BEGAN = 1_760_000_000_000_000
 BETWEEN = 10_000  # microseconds from one event to the next
 RESENT, NEAR, FAR = 0.05, 100, 20_000
-SHOP = Producer(system="ec", channel="EC", store_id="ec", terminal_id="web")
+SHOP = Producer(system="ec", channel="EC", store_id="EC", terminal_id="WEB")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Shop:
         self.people = [self._id() for _ in range(self.profiles)]
         self.numbers = {profile: number for number, profile in enumerate(self.people)}
         self.skus = [f"item-{number:04d}" for number in range(self.items)]
-        self.places = [f"store-{number:02d}" for number in range(self.stores)]
+        self.places = [f"STORE-{number:02d}" for number in range(self.stores)]
 
     def facts(self, how_many: int) -> Iterator[Fact]:
         """So many facts."""

@@ -35,7 +35,7 @@ def _of(*values: Any) -> Callable[[Chance], Any]:
     return lambda chance: chance.choice(values)
 
 
-_PROFILE, _PLACE = _ids("profile", 5), _of("ginza", "umeda")
+_PROFILE, _PLACE = _ids("profile", 5), _of("GINZA", "UMEDA")
 _RULES = [
     json.dumps({"identifiers": kinds})
     for kinds in (

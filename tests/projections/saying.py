@@ -29,7 +29,7 @@ def meta(channel: str = "STORE", minute: int = 0, receipt: int | None = None) ->
         producer = Producer(
             system="pos",
             channel=channel,
-            store_id="ginza",
+            store_id="GINZA",
             terminal_id="1",
             terminal_epoch=0,
             terminal_sequence=receipt,
@@ -41,7 +41,7 @@ def meta(channel: str = "STORE", minute: int = 0, receipt: int | None = None) ->
 
 def sold(
     sku: str, quantity: int = 1, *, channel: str = "STORE", minute: int = 0,
-    who: str | None = "hanako", receipt: str = "r", where: str = "ginza",
+    who: str | None = "hanako", receipt: str = "r", where: str = "GINZA",
     fulfilment: str = "IMMEDIATE",
 ) -> PurchaseCompleted:  # fmt: skip
     line = PurchaseLine(
@@ -71,7 +71,7 @@ def brought_back(
     return PurchaseReturned(
         meta=meta("STORE", minute),
         transaction_id=named(receipt),
-        location_id="ginza",
+        location_id="GINZA",
         currency="JPY",
         total=100,
         lines=[line],

@@ -39,7 +39,7 @@ from tests.projections.saying import MINUTE, T0, named
 from tests.projections.shop_model import Shop
 
 GROUP = Group("main", discover())
-ITEMS, PLACES = ("tea", "cup"), ("ginza", "umeda")
+ITEMS, PLACES = ("tea", "cup"), ("GINZA", "UMEDA")
 WAYS = ("IMMEDIATE", "SHIP", "PICKUP")
 FATES = ("BACK_IN_STOCK", "QUALITY_CONTROL", "NOT_RETURNED")
 SALES, ORDERS, TRANSFERS = ("s1", "s2"), ("s1", "s2", "o"), ("t1",)
@@ -142,7 +142,7 @@ class Facts:
             self.told.add("note")  # a second one of this name would not be folded
             named |= {"document_id": "po", "document_line": self.pick((None, 1, 2))}
         return StockReceived(
-            meta=self.meta(), sku=self.pick(ITEMS), location_id=self.pick((*PLACES, "kyoto")),
+            meta=self.meta(), sku=self.pick(ITEMS), location_id=self.pick((*PLACES, "KYOTO")),
             quantity=5, **named,
         )  # fmt: skip
 
@@ -180,15 +180,15 @@ class Facts:
     def _transfer(self) -> dict[str, Any]:
         return {
             "meta": self.meta(), "transfer_id": named(self.pick(TRANSFERS)),
-            "sku": self.pick(ITEMS), "from_location_id": "ginza",
+            "sku": self.pick(ITEMS), "from_location_id": "GINZA",
             "quantity": self.draw(st.integers(1, 4)),
         }  # fmt: skip
 
     def transfer(self) -> Event:
         if self.draw(st.booleans()):
-            return TransferShipped(**self._transfer(), to_location_id="umeda")
+            return TransferShipped(**self._transfer(), to_location_id="UMEDA")
         return TransferReceived(
-            **self._transfer(), to_location_id=self.pick(("umeda", "umeda", "kyoto")),
+            **self._transfer(), to_location_id=self.pick(("UMEDA", "UMEDA", "KYOTO")),
             discrepancy=self.pick((0, 0, 0, 1, -1)),
         )  # fmt: skip
 

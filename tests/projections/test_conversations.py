@@ -116,15 +116,15 @@ def test_what_was_moved_stays_moved_whoever_is_named_later_until_it_is_moved_aga
 
 def test_what_it_is_about_is_what_was_said_last_not_what_is_greatest() -> None:
     events = [
-        said(InquiryOpened, 0, sku="tea", store_id="umeda", line_no=3, transaction_id=HIGH),
-        said(InquiryOpened, 4, sku="cup", store_id="ginza", line_no=1, transaction_id=LOW),
+        said(InquiryOpened, 0, sku="tea", store_id="UMEDA", line_no=3, transaction_id=HIGH),
+        said(InquiryOpened, 4, sku="cup", store_id="GINZA", line_no=1, transaction_id=LOW),
         said(InquiryClassified, 0, topic="a"),
         said(InquiryOpened, -1, topic="z", sku="zinc"),
     ]
     for order in permutations(events):
         head = the_one(order).head
         about = (head["sku"], head["store_id"], head["line_no"], head["transaction_id"])
-        assert about == ("cup", "ginza", 1, LOW)
+        assert about == ("cup", "GINZA", 1, LOW)
         assert head["topic"] == "delivery", "the newest opening's"
     for order in permutations(events[:1] + events[2:3]):
         assert the_one(order).head["topic"] == "a", "classified at the very time of the opening"

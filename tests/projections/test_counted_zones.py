@@ -24,7 +24,7 @@ from tests.projections.saying import MINUTE, T0, meta, row, sold
 from tests.projections.test_stock_history import _asked as asked
 from tests.projections.test_stock_history import _explained as explained
 
-SKU, HERE, MINUTES = "tea", "ginza", 8
+SKU, HERE, MINUTES = "tea", "GINZA", 8
 SHELF, BACK = "SHELF", "BACK"
 Said = tuple[str, int, Any]
 """What happened at a minute: counted (zone or None, units), moved (units), sells from (zone)."""

@@ -21,14 +21,14 @@ SALES = 40
 
 def _allocated(number: int) -> Event:
     return StockAllocated(
-        meta=meta(minute=2), sku="tea", location_id="ginza", order_id=named(f"sale {number}"),
+        meta=meta(minute=2), sku="tea", location_id="GINZA", order_id=named(f"sale {number}"),
         line_no=1, quantity=1,
     )  # fmt: skip
 
 
 def _shipped(number: int) -> Event:
     return StockShipped(
-        meta=meta(minute=3), sku="tea", location_id="ginza", order_id=named(f"sale {number}"),
+        meta=meta(minute=3), sku="tea", location_id="GINZA", order_id=named(f"sale {number}"),
         line_no=1, quantity=1,
     )  # fmt: skip
 

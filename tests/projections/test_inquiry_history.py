@@ -30,7 +30,7 @@ def opened(who: bytes | None = None, minute: int = 0) -> InquiryOpened:
         profile_id=who,
         text=b"sealed",
         sku="tea",
-        store_id="ginza",
+        store_id="GINZA",
     )
 
 

@@ -92,7 +92,7 @@ def decisions_twins(events: list[Any]) -> dict[tuple[bytes, Any], tuple[bytes, A
         for event in events
         for sku in SKUS
         for unit in UNITS
-        for where in (*PLACES, "kyoto")
+        for where in (*PLACES, "KYOTO")
         for subject in {one.subject_id for one in events if isinstance(one, DiscrepancySettled)}
     }
 

@@ -31,7 +31,7 @@ def receipt(number: int, day: int, stamped: int | None = None, epoch: int = 0) -
 
 def closed(day: int, first: int, last: int, epoch: int = 0) -> TerminalDayClosed:
     return TerminalDayClosed(
-        meta=meta(minute=day * 1440), location_id="ginza", terminal_id="1", terminal_epoch=epoch,
+        meta=meta(minute=day * 1440), location_id="GINZA", terminal_id="1", terminal_epoch=epoch,
         business_date=FIRST + day, first_number=first, last_number=last, count=last - first + 1,
         currency="JPY",
     )  # fmt: skip
@@ -89,7 +89,7 @@ def test_dates_that_are_far_from_the_time(engine: Engine) -> None:
     engine.tell(*told.values())
     assert _far(engine, told) == {-4, -3, -2, 4}
     described = LocationDescribed(
-        meta=meta(), location_id="ginza", kind="STORE", name="Ginza", valid_from=0,
+        meta=meta(), location_id="GINZA", kind="STORE", name="Ginza", valid_from=0,
         time_zone="America/New_York", day_starts_at="05:00",
     )  # fmt: skip
     engine.tell(described)

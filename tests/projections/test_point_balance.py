@@ -217,7 +217,7 @@ def test_what_an_offline_till_took_says_which_till(memory: Memory) -> None:
     event.meta = meta("STORE", receipt=7)
     tell(memory, [event])
     (row,) = memory.table(entry).values()
-    assert (row["lot_id"], row["terminal"]) == (None, "ginza/1")
+    assert (row["lot_id"], row["terminal"]) == (None, "GINZA/1")
 
 
 def test_a_resend_is_counted_once(memory: Memory) -> None:

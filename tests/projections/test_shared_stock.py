@@ -24,7 +24,7 @@ from tests.projections.saying import MINUTE, T0, brought_back, meta, named, row,
 
 def received(quantity: int, minute: int = 0) -> StockReceived:
     return StockReceived(
-        meta=meta(minute=minute), sku="tea", location_id="ginza", quantity=quantity
+        meta=meta(minute=minute), sku="tea", location_id="GINZA", quantity=quantity
     )
 
 
@@ -32,13 +32,13 @@ def counted(quantity: int, minute: int) -> StockCounted:
     return StockCounted(
         meta=meta(minute=99),
         sku="tea",
-        location_id="ginza",
+        location_id="GINZA",
         quantity=quantity,
         counted_at=T0 + minute * MINUTE,
     )
 
 
-def on_hand(memory: Memory, where: str = "ginza") -> int:
+def on_hand(memory: Memory, where: str = "GINZA") -> int:
     return int(row(memory, cell, "tea", where)["on_hand"])
 
 
@@ -50,10 +50,10 @@ def test_what_the_store_sells_is_gone_for_the_web_too(memory: Memory) -> None:
 def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
     order = sold("tea", 2, channel="EC", fulfilment="SHIP")
     promised = StockAllocated(
-        meta=meta(), sku="tea", location_id="ginza", order_id=named("r"), line_no=1, quantity=2
+        meta=meta(), sku="tea", location_id="GINZA", order_id=named("r"), line_no=1, quantity=2
     )
     tell(memory, [received(5), order, promised])
-    found = row(memory, cell, "tea", "ginza")
+    found = row(memory, cell, "tea", "GINZA")
     assert (found["on_hand"], found["committed"]) == (5, 2)
     tell(
         memory,
@@ -61,14 +61,14 @@ def test_what_the_web_sells_leaves_when_it_is_shipped(memory: Memory) -> None:
             StockShipped(
                 meta=meta(),
                 sku="tea",
-                location_id="ginza",
+                location_id="GINZA",
                 order_id=named("r"),
                 line_no=1,
                 quantity=2,
             )
         ],
     )
-    found = row(memory, cell, "tea", "ginza")
+    found = row(memory, cell, "tea", "GINZA")
     assert (found["on_hand"], found["committed"]) == (3, 0)
 
 
@@ -89,7 +89,7 @@ def test_a_return_may_come_before_its_sale(memory: Memory) -> None:
 
 def test_what_comes_back_unjudged_is_on_hand_but_not_for_sale(memory: Memory) -> None:
     tell(memory, [brought_back("tea", disposition="QUALITY_CONTROL")])
-    found = row(memory, cell, "tea", "ginza")
+    found = row(memory, cell, "tea", "GINZA")
     assert (found["on_hand"], found["unavailable"]) == (1, 1)
 
 
@@ -98,8 +98,8 @@ def _shipped(quantity: int, minute: int = 0) -> TransferShipped:
         meta=meta(minute=minute),
         transfer_id=named("transfer"),
         sku="tea",
-        from_location_id="ginza",
-        to_location_id="umeda",
+        from_location_id="GINZA",
+        to_location_id="UMEDA",
         quantity=quantity,
     )
 
@@ -109,8 +109,8 @@ def _received(quantity: int, minute: int = 0, discrepancy: int = 0) -> TransferR
         meta=meta(minute=minute),
         transfer_id=named("transfer"),
         sku="tea",
-        from_location_id="ginza",
-        to_location_id="umeda",
+        from_location_id="GINZA",
+        to_location_id="UMEDA",
         quantity=quantity,
         discrepancy=discrepancy,
     )
@@ -118,9 +118,9 @@ def _received(quantity: int, minute: int = 0, discrepancy: int = 0) -> TransferR
 
 def test_a_transfer_is_incoming_until_it_arrives(memory: Memory) -> None:
     tell(memory, [_shipped(4)])
-    assert row(memory, cell, "tea", "umeda")["incoming"] == 4
+    assert row(memory, cell, "tea", "UMEDA")["incoming"] == 4
     tell(memory, [_received(3, discrepancy=1)])
-    found = row(memory, cell, "tea", "umeda")
+    found = row(memory, cell, "tea", "UMEDA")
     assert (found["incoming"], found["on_hand"], on_hand(memory)) == (0, 3, -4)
 
 
@@ -132,17 +132,17 @@ def test_a_transfer_arrives_in_parts_and_what_was_lost_on_the_way_is_said() -> N
         _received(1, minute=9, discrepancy=2),  # two are missing, and it is closed
     ]
     memory = tell(Memory(Group("main", discover())), events[:2])
-    found = row(memory, cell, "tea", "umeda")
+    found = row(memory, cell, "tea", "UMEDA")
     assert (found["incoming"], found["on_hand"], on_hand(memory)) == (6, 4, -10)
     for order in permutations(events):
         memory = tell(Memory(Group("main", discover())), order)
-        found = row(memory, cell, "tea", "umeda")
+        found = row(memory, cell, "tea", "UMEDA")
         assert (found["incoming"], found["on_hand"], on_hand(memory)) == (0, 8, -10)
 
 
 def test_more_may_arrive_than_was_sent(memory: Memory) -> None:
     tell(memory, [_shipped(4), _received(5, discrepancy=-1)])
-    found = row(memory, cell, "tea", "umeda")
+    found = row(memory, cell, "tea", "UMEDA")
     assert (found["incoming"], found["on_hand"]) == (0, 5)
 
 
@@ -150,7 +150,7 @@ def judged(to: str, quantity: int = 1, minute: int = 2) -> StockStateChanged:
     return StockStateChanged(
         meta=meta(minute=minute),
         sku="tea",
-        location_id="ginza",
+        location_id="GINZA",
         quantity=quantity,
         from_state="QUALITY_CONTROL",
         to_state=to,
@@ -159,7 +159,7 @@ def judged(to: str, quantity: int = 1, minute: int = 2) -> StockStateChanged:
 
 def on_shelf(memory: Memory) -> tuple[int, int]:
     """On hand, unavailable."""
-    found = row(memory, cell, "tea", "ginza")
+    found = row(memory, cell, "tea", "GINZA")
     return found["on_hand"], found["unavailable"]
 
 
@@ -173,12 +173,12 @@ def test_what_is_found_damaged_stays_unavailable_and_leaves_by_two_facts() -> No
     """Out for good: an adjustment, and the end of the state; in any order, then as before."""
     back = brought_back("tea", 1, disposition="QUALITY_CONTROL", minute=1)
     gone = StockAdjusted(
-        meta=meta(minute=3), sku="tea", location_id="ginza", quantity=-1, reason="scrapped"
+        meta=meta(minute=3), sku="tea", location_id="GINZA", quantity=-1, reason="scrapped"
     )
     ended = StockStateChanged(
         meta=meta(minute=3),
         sku="tea",
-        location_id="ginza",
+        location_id="GINZA",
         quantity=1,
         from_state="DAMAGED",
         to_state="SELLABLE",

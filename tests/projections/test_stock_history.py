@@ -35,7 +35,7 @@ from tests.projections.driving import Engine, Log
 from tests.projections.saying import MINUTE, T0, meta, named, sold
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
-SKU, HERE, THERE, MINUTES = "tea", "ginza", "umeda", 8
+SKU, HERE, THERE, MINUTES = "tea", "GINZA", "UMEDA", 8
 Cell = tuple[int, int, int, int]
 
 

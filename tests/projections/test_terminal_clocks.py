@@ -40,6 +40,6 @@ def test_the_newest_offset_counts_in_whichever_order_events_come() -> None:
         tell(memory, list(order))
         rows = memory.table(clocks).values()
         told = [(row["store_id"], row["terminal_id"], row["clock_offset"]) for row in rows]
-        assert sorted(told) == [("", "", 999 - HOUR), ("ginza", "1", 3 * MINUTE)]
+        assert sorted(told) == [("", "", 999 - HOUR), ("GINZA", "1", 3 * MINUTE)]
         seen = [(row["first_seen"], row["last_seen"], row["events"]) for row in rows]
         assert sorted(seen) == [(T0 + 999, T0 + 999, 1), (T0 + HOUR, T0 + 3 * HOUR, 3)]

@@ -18,7 +18,7 @@ from tests.projections.saying import T0, meta, sold, tell
 DAY = 20_000
 CASH = Closing([[1, 5]], 5, "JPY", {"CASH": 500}, {"1000": [455, 45]})
 WHOLE = TillDay(
-    "ginza", DAY, "pos", "1", 0, (CASH,), [[1, 5]],
+    "GINZA", DAY, "pos", "1", 0, (CASH,), [[1, 5]],
     tenders={("JPY", "CASH"): 500}, taxes={("JPY", 1000): (455, 45)},
 )  # fmt: skip
 
@@ -83,12 +83,12 @@ def test_a_closing_that_is_told_again_replaces_the_one_before(memory: Memory) ->
 
 def test_a_number_without_a_sale_is_seen(memory: Memory) -> None:
     used = ReceiptNumberUsed(
-        meta=meta(), location_id="ginza", terminal_id="1", number=3, used_for="DEPOSIT"
+        meta=meta(), location_id="GINZA", terminal_id="1", number=3, used_for="DEPOSIT"
     )
     tell(memory, [used])
     (row,) = memory.table(receipts).values()
-    assert (row["store_id"], row["seen"]) == ("ginza", "{[3,4)}")
-    assert codec.key_of(used) == b"ginza/1"
+    assert (row["store_id"], row["seen"]) == ("GINZA", "{[3,4)}")
+    assert codec.key_of(used) == b"GINZA/1"
 
 
 def test_a_sale_that_tells_neither_number_nor_date_nor_payment_costs_nothing(
@@ -108,6 +108,6 @@ def test_a_far_date_is_not_the_day_of_a_receipt(apart: int, kept: int) -> None:
 
 def _closed(last: int, minute: int = 0) -> TerminalDayClosed:
     return TerminalDayClosed(
-        meta=meta(minute=minute), location_id="ginza", terminal_id="1", business_date=DAY,
+        meta=meta(minute=minute), location_id="GINZA", terminal_id="1", business_date=DAY,
         first_number=1, last_number=last, count=last, currency="JPY",
     )  # fmt: skip

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.generated.inputs import INPUTS, example, parse, to_event
-from schemas.tools.free_text import TYPED
 from schemas.wire import codec
-from schemas.wire.sameness import may_be_filled, same_as_produced
+from schemas.wire.sameness import same_as_produced
 from tests.schemas.sealers import OpenSealer
 
 FILLED = {"ProfileRegistered", "ProfileUpdated", "IdentifierObserved"}
@@ -34,11 +33,6 @@ def verified(event: dict[str, Any], said: bool | None) -> dict[str, Any]:
         if said is not None and one:
             one["verified"] = said
     return made
-
-
-def test_only_events_with_identifiers_indexes_and_moved_notes_are_filled_in() -> None:
-    moved = {where.split(".")[0] for where in TYPED}
-    assert {name for name in INPUTS if may_be_filled(name)} == FILLED | moved
 
 
 def test_what_is_not_said_is_not_verified() -> None:

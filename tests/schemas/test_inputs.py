@@ -66,7 +66,7 @@ REFUSED = [
     (CANCEL, "currency", "ZZZ", "currency", "is not a currency code of ISO 4217"),
     (SALE, "location_id", "", "location_id", "at least 1 character"),
     (SALE, "location_id", "x" * 65, "location_id", "at most 64 characters"),
-    (SALE, "location_id", "S\x00", "location_id", "control characters"),
+    ("ItemDescribed", "name", "S\x00", "name", "control characters"),
     (SALE, "location_id", "\ud83d", "location_id", "is not valid Unicode"),
     (SALE, "receipt_number", "x" * 201, "receipt_number", "at most 200 characters"),
     (SALE, "lines", [], "lines", "at least 1 item"),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,10 +91,13 @@ class Shop(Amending):
         body = {"order_id": str(order)} | ({"location_id": at} if at else {})
         return self.wire.request(path, body).status_code
 
-    def reserves_at_once(self, buyers: int, sku: str, at: str) -> list[Hold]:
-        """So many buyers ask for one unit at the same moment."""
+    def reserves_at_once(self, buyers: int, sku: str, at: str, *codes: str) -> list[Hold]:
+        """So many buyers ask for one unit at the same moment, by the codes of the item in turn."""
+        asked = [sku, *codes]
         with ThreadPoolExecutor(buyers) as asking:
-            return list(asking.map(lambda _: self.reserves(sku, at), range(buyers)))
+            return list(
+                asking.map(lambda n: self.reserves(asked[n % len(asked)], at), range(buyers))
+            )
 
     def wait_until_over(self, units: Hold, points: Hold) -> None:
         """Waits until a reservation and a hold of points ended by their own time."""
@@ -149,9 +153,10 @@ class Shop(Amending):
         lines = self.purchases(member)[sale.transaction]["lines"]
         return {one["line_no"]: (one["quantity"], one["returned"]) for one in lines}
 
-    def suppressed(self, member: UUID, *skus: str) -> list[str]:
-        """Which of these items are not to be recommended to the member now."""
-        body = {"member_id": str(member), "candidates": list(skus)}
+    def suppressed(self, member: UUID, *skus: str, at: datetime | None = None) -> list[str]:
+        """Which of these items are not to be recommended to the member; `at`: default now."""
+        body: dict[str, Any] = {"member_id": str(member), "candidates": list(skus)}
+        body |= {"at": at.isoformat()} if at else {}
         answer = self.wire.post("/v1/recommendations/filter", body)
         return [one["sku"] for one in answer["dropped"]]
 

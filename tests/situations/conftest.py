@@ -19,7 +19,9 @@ pytest.register_assert_rewrite(
         for name in (
             "answers",
             "clocks",
+            "codes",
             "corrections",
+            "found_codes",
             "days",
             "found_days",
             "found_corrections",

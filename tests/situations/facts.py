@@ -71,9 +71,21 @@ class Facts:
         self._queued.append(described)
         return sku
 
+    def declares(self, sku: str, barcodes: list[str], **more: Any) -> Event:
+        """Head office describes the item with its barcodes."""
+        described = {"sku": sku, "name": sku, "category": "clothes", "valid_from": _OPENED}
+        return self.tell("ItemDescribed", HEAD_OFFICE, **described | {"barcodes": barcodes} | more)
+
+    def needs(self, kind: str, **of: Any) -> None:
+        """What satisfies a need, and for how long; `of`: `sku` or `category`, `interval_days`."""
+        self.tell(
+            "NeedPolicySet", HEAD_OFFICE, policy_id=str(uuid4()), kind=kind, valid_from=_OPENED,
+            **of,
+        )  # fmt: skip
+
     def store(self, **more: Any) -> str:
         """A new store."""
-        code = f"S-{uuid4().hex[:12]}"
+        code = f"S-{uuid4().hex[:12].upper()}"
         self.tell(
             "LocationDescribed", HEAD_OFFICE, location_id=code, kind="STORE", name="A new store",
             valid_from=_OPENED, **more,

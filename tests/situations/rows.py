@@ -15,16 +15,11 @@ Test = TypeVar("Test", bound=Callable[..., None])
 LENGTHS = {"C": 14, "S": 18, "T": 8, "M": 12, "P": 10}
 ROWS = [f"{letter}{number}" for letter, most in LENGTHS.items() for number in range(1, most + 1)]
 
-MONEY, CODES = "currencies, taxes and discounts", "codes of items"
-IDENTITY, NEEDS = "identity", "needs"
+IDENTITY = "identity"
 SCALING = "partitions that are added"
 WORK_DONE: frozenset[str] = frozenset()
 """Work that is done: none of its rows may be skipped any more."""
 SKIPPED = {
-    "P1": CODES,
-    "P2": CODES,
-    "P3": NEEDS,
-    "P4": NEEDS,
     "P7": IDENTITY,
     "P8": IDENTITY,
     "P9": SCALING,

@@ -8,8 +8,10 @@ from typing import Any
 
 from tests.situations import (
     clocks,
+    codes,
     corrections,
     days,
+    found_codes,
     found_corrections,
     found_days,
     found_programs,
@@ -26,6 +28,7 @@ from tests.situations import (
 TABLES = (
     corrections, stock, clocks, people, programs, receipts, days, found_corrections, found_stock,
     found_programs, found_receipts, found_days, weights, more_orders,
+    codes, found_codes,
 )  # fmt: skip
 Test = Callable[..., Any]
 

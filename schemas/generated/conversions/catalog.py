@@ -42,6 +42,9 @@ def item_described(model: ItemDescribedInput, seal: Sealer) -> ItemDescribed:
         list_price=model.list_price,
         currency=model.currency,
         valid_from=model.valid_from,
+        barcodes=model.barcodes,
+        size=model.size,
+        colour=model.colour,
     )
 
 

@@ -97,6 +97,7 @@ from schemas.generated.inputs.purchases import (
 from schemas.generated.inputs.settings import DiscrepancySettledInput
 from schemas.generated.inputs.terminals import ReceiptNumberUsedInput, TerminalDayClosedInput
 from schemas.rejection import Rejected, Sealer, rejection
+from schemas.sent_codes import with_normal_codes
 
 EventInput = (
     AllocationReleasedInput
@@ -340,7 +341,9 @@ __all__ = [
 
 
 def parse(obj: object) -> EventInput:
-    """Validates an event's JSON; raises Rejected with the first wrong field and the reason."""
+    """Validates an event's JSON, with its codes in their normal form; raises Rejected with the
+    first wrong field and the reason.
+    """
     if isinstance(obj, Edge) and isinstance(obj, EventInput):
         return obj
     if not isinstance(obj, dict):
@@ -350,7 +353,7 @@ def parse(obj: object) -> EventInput:
     if model is None:
         raise Rejected("type", "is required" if name is None else "is not the name of an event")
     try:
-        return model.model_validate(obj)
+        return model.model_validate(with_normal_codes(str(name), obj))
     except ValidationError as error:
         raise rejection(error) from None
 

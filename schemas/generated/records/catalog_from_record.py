@@ -36,6 +36,9 @@ def item_described_from(record: dict[str, Any]) -> ItemDescribed:
         list_price=record["list_price"],
         currency=record["currency"],
         valid_from=instant(record["valid_from"]),
+        barcodes=record["barcodes"],
+        size=record["size"],
+        colour=record["colour"],
     )
 
 

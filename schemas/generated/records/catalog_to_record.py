@@ -27,6 +27,9 @@ def item_described_record(event: ItemDescribed) -> dict[str, Any]:
         "list_price": event.list_price,
         "currency": event.currency,
         "valid_from": event.valid_from,
+        "barcodes": event.barcodes,
+        "size": event.size,
+        "colour": event.colour,
     }
 
 

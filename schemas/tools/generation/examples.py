@@ -30,6 +30,8 @@ _WORDS = {
     "name": "マグカップ 白",
     "category": "キッチン/マグカップ",
     "brand": "青葉陶器",
+    "size": "300 ml",
+    "colour": "白",
     "topic": "return/damaged",
     "reason": "お客様都合",
     "reason_code": "customer_request",

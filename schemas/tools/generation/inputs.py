@@ -116,7 +116,9 @@ class _Models:
         if field.shape == "array":
             if field.item == "record":
                 return f"list[{field.of}Input]"
-            return f"list[{self._known(_PRIMITIVE[str(field.item)])}]"
+            item = {"code": "Code", "barcode": "Barcode"}.get(field.meaning or "")
+            item = item or _PRIMITIVE[str(field.item)]
+            return f"list[{self._known(item)}]"
         if field.pii:
             return self._known(_PERSONAL.get(field.pii, "Short"))
         return self._known(_plain(field))
@@ -187,6 +189,7 @@ def _package(description: Description) -> str:
     imports += import_from("schemas.fields", ["Edge"])
     imports += import_from("schemas.generated.conversions", ["SUBJECT_OF", "TO_EVENT"])
     imports += imports_from(
+        ("schemas.sent_codes", ["with_normal_codes"]),
         ("schemas.generated.events", ["Event"]),
         ("schemas.generated.inputs.parts", [f"{name}Input" for name in description.parts]),
         *(
@@ -216,7 +219,9 @@ def _set(names: list[str]) -> Bracket:
 _FUNCTIONS = '''
 
 def parse(obj: object) -> EventInput:
-    """Validates an event's JSON; raises Rejected with the first wrong field and the reason."""
+    """Validates an event's JSON, with its codes in their normal form; raises Rejected with the
+    first wrong field and the reason.
+    """
     if isinstance(obj, Edge) and isinstance(obj, EventInput):
         return obj
     if not isinstance(obj, dict):
@@ -226,7 +231,7 @@ def parse(obj: object) -> EventInput:
     if model is None:
         raise Rejected("type", "is required" if name is None else "is not the name of an event")
     try:
-        return model.model_validate(obj)
+        return model.model_validate(with_normal_codes(str(name), obj))
     except ValidationError as error:
         raise rejection(error) from None
 

@@ -51,7 +51,7 @@ def shares_a_phone(customer: int) -> bool:
 
 
 def till(terminal: int) -> str:
-    return f"till-{terminal}"
+    return f"TILL-{terminal}"
 
 
 def transaction(system: str, number: int) -> str:
@@ -60,7 +60,7 @@ def transaction(system: str, number: int) -> str:
 
 def location(store: int | None) -> str:
     """The id of a store; None: of the warehouse from which EC ships."""
-    return "warehouse-1" if store is None else f"store-{store}"
+    return "WAREHOUSE-1" if store is None else f"STORE-{store}"
 
 
 def sku(item: int) -> str:

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.codes import upper_code
 from schemas.currencies import worth
 from schemas.fields import Currency
 from schemas.generated.inputs.vocabulary import Channel, LineKind, TenderKind
@@ -140,8 +141,13 @@ class OfflineFloor(_Strict):
     terminals: dict[Name, Amount] = Field(default_factory=dict)
 
     def limit(self, store_id: str, terminal_id: str) -> int:
-        """Points that this terminal may redeem in one redemption while offline."""
-        return self.terminals.get(f"{store_id}/{terminal_id}", self.per_redemption)
+        """Points that this terminal may redeem in one redemption while offline.
+
+        Codes are compared in their normal form, whichever the rules or the till write.
+        """
+        asked = upper_code(f"{store_id}/{terminal_id}")
+        limits = {upper_code(name): points for name, points in self.terminals.items()}
+        return limits.get(asked, self.per_redemption)
 
 
 class EarningRules(_Strict):

@@ -130,7 +130,7 @@ REFUSED = "SELECT 1 FROM hitotsu.checkpoint WHERE conflict > 0 OR dead_letter > 
 PLANTED = {
     "stock": (
         "UPDATE main.stock_cell SET on_hand = on_hand {sign} 1 "
-        "WHERE sku = '17' AND location_id = 'store-3'"
+        "WHERE sku = '17' AND location_id = 'STORE-3'"
     ),
     "balances": (
         "UPDATE main.point_entry SET points = points {sign} 1 WHERE number = 0 AND event_id = "

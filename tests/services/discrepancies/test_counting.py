@@ -33,7 +33,7 @@ def engine(servers: Endpoints) -> Iterator[Engine]:
 
 def shipped(order: str) -> StockShipped:
     return StockShipped(
-        meta=meta(), sku="tea", location_id="ginza", order_id=named(order), line_no=1, quantity=2
+        meta=meta(), sku="tea", location_id="GINZA", order_id=named(order), line_no=1, quantity=2
     )
 
 
@@ -43,9 +43,9 @@ def shown() -> dict[str, float]:
 
 
 async def test_open_ones_are_counted_by_kind_and_what_fails_is_unknown(engine: Engine) -> None:
-    received = StockReceived(meta=meta(), sku="tea", location_id="ginza", quantity=1)
+    received = StockReceived(meta=meta(), sku="tea", location_id="GINZA", quantity=1)
     odd = [shipped(f"o{number}") for number in range(3)]
-    about = discrepancy_id("shipped_unordered", odd[0].meta.event_id.hex(), "tea", "ginza")
+    about = discrepancy_id("shipped_unordered", odd[0].meta.event_id.hex(), "tea", "GINZA")
     decision = DiscrepancySettled(
         meta=meta(), kind="shipped_unordered", resolution="DOCUMENT_RIGHT", actor="auditor",
         discrepancy_id=bytes.fromhex(about), subject_id=named("o0"),

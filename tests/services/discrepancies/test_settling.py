@@ -73,7 +73,7 @@ class Desk:
         self.tell(*events)
         return events
 
-    def shelf(self, sku: str, place: str = "ginza") -> tuple[int, int]:
+    def shelf(self, sku: str, place: str = "GINZA") -> tuple[int, int]:
         """On hand, unavailable."""
         row = self.engine.rows(cell)[sku, place]
         return row["on_hand"], row["unavailable"]
@@ -114,19 +114,19 @@ def returned(sku: str, units: int, receipt: str = "r") -> PurchaseReturned:
         line_no=1, sku=sku, quantity=units, refund=100, disposition="BACK_IN_STOCK"
     )  # fmt: skip
     return PurchaseReturned(
-        meta=meta(minute=5), transaction_id=named(receipt), location_id="ginza", currency="JPY",
+        meta=meta(minute=5), transaction_id=named(receipt), location_id="GINZA", currency="JPY",
         total=100, lines=[line],
     )  # fmt: skip
 
 
 def id_of(kind: str, event: Any, sku: str) -> UUID:
-    return UUID(discrepancy_id(kind, event.meta.event_id.hex(), sku, "ginza"))
+    return UUID(discrepancy_id(kind, event.meta.event_id.hex(), sku, "GINZA"))
 
 
 def surplus(units: int = 5) -> tuple[list[Any], UUID]:
     """Ten cups; one sold; so many come back."""
     back = returned("cup", units)
-    received = StockReceived(meta=meta(), sku="cup", location_id="ginza", quantity=10)
+    received = StockReceived(meta=meta(), sku="cup", location_id="GINZA", quantity=10)
     return [received, sold("cup"), back], id_of("over_return", back, "cup")
 
 
@@ -140,7 +140,7 @@ async def test_settling_moves_the_side_that_is_wrong(
     status, answer = await desk.settles(odd, resolution)
     assert (status, answer["kind"], answer["resolution"]) == (201, "over_return", resolution)
     (fact,) = desk.apply_sent()
-    assert (fact.subject_id, fact.location_id, fact.actor) == (named("r"), "ginza", "E0007")
+    assert (fact.subject_id, fact.location_id, fact.actor) == (named("r"), "GINZA", "E0007")
     assert fact.refers == [events[2].meta.event_id]
     assert desk.shelf("cup") == shelf
 
@@ -157,13 +157,13 @@ async def test_a_store_settles_what_does_not_fit_there_by_weight(desk: Desk) -> 
     events, odd = surplus()
     again = [replace(event, meta=meta(minute=number)) for number, event in enumerate(events)]
     desk.tell(*events, *(weighed(event) for event in again[:1]), weighed(again[2]))
-    measured = measures.place("ginza", "kg")
+    measured = measures.place("GINZA", "kg")
     assert desk.shelf("cup", measured) == (15, 5)
     name = discrepancy_id("unknown_line", again[2].meta.event_id.hex(), "cup", measured)
-    status, _ = await desk.settles(UUID(name), RIGHT, concerns=lambda at: at == "ginza")
+    status, _ = await desk.settles(UUID(name), RIGHT, concerns=lambda at: at == "GINZA")
     assert status == 201
     (fact,) = desk.apply_sent()
-    assert fact.location_id == "ginza"
+    assert fact.location_id == "GINZA"
     assert (desk.shelf("cup", measured), desk.shelf("cup")) == ((15, 0), (14, 4))
     assert (await desk.settles(UUID(name)))[0] == 409
     assert (await desk.settles(odd))[0] == 201
@@ -202,18 +202,18 @@ async def test_what_cannot_be_settled_says_why(desk: Desk) -> None:
         for who in ("hanako", "taro")
     ]
     gone = StockShipped(
-        meta=meta(), sku="tea", location_id="umeda", order_id=named("o"), line_no=1, quantity=1
+        meta=meta(), sku="tea", location_id="UMEDA", order_id=named("o"), line_no=1, quantity=1
     )
     events, odd = surplus()
     desk.tell(*events, sold("cup", receipt="guest", who=None), *claims, gone)
     assert await desk.settles(uuid4()) == (409, "/problems/discrepancy-unknown")
-    lasts = UUID(_md5("negative_stock|tea|umeda"))
+    lasts = UUID(_md5("negative_stock|tea|UMEDA"))
     assert await desk.settles(lasts) == (409, "/problems/discrepancy-lasts")
     second = UUID(_md5(f"second_claim|{UUID(bytes=claims[1].meta.event_id)}"))
     assert await desk.settles(second, RIGHT) == (409, "/problems/discrepancy-lasts")
     another = (403, "/problems/discrepancy-of-another-store")
-    assert await desk.settles(odd, concerns=lambda place: place == "umeda") == another
-    assert await desk.settles(second, concerns=lambda place: place == "ginza") == another
+    assert await desk.settles(odd, concerns=lambda place: place == "UMEDA") == another
+    assert await desk.settles(second, concerns=lambda place: place == "GINZA") == another
     assert (await desk.settles(second, WRONG))[0] == 201
     # the sale that a return had lacked is told: nothing is left to settle
     late = returned("fork", 1, "late")
@@ -231,10 +231,10 @@ def _md5(text: str) -> str:
 async def test_a_wrong_clock_is_open_again_when_an_event_arrives_by_it_after_the_decision(
     desk: Desk,
 ) -> None:
-    terminal = UUID(_md5("clock|pos|ginza|1"))
+    terminal = UUID(_md5("clock|pos|GINZA|1"))
     desk.engine.connection.execute(
         "insert into terminal_clock (system, store_id, terminal_id, clock_offset, first_seen,"
-        " last_seen, events, row_version) values ('pos', 'ginza', '1', -9, 1, 2, 1, 1)"
+        " last_seen, events, row_version) values ('pos', 'GINZA', '1', -9, 1, 2, 1, 1)"
     )
     assert await desk.settles(terminal, RIGHT) == (409, "/problems/discrepancy-lasts")
     assert (await desk.settles(terminal))[0] == 201
@@ -250,7 +250,7 @@ async def test_a_wrong_clock_is_open_again_when_an_event_arrives_by_it_after_the
 async def test_a_fact_of_a_sender_of_another_store_settles_nothing(desk: Desk) -> None:
     events, odd = surplus()
     desk.tell(*events)
-    for place, shelf in (("umeda", (14, 4)), ("ginza", (14, 0))):
+    for place, shelf in (("UMEDA", (14, 4)), ("GINZA", (14, 0))):
         # the gateway lets a sender that is limited to a store name that store alone
         fact = DiscrepancySettled(
             meta=meta(), discrepancy_id=odd.bytes, kind="over_return", resolution=RIGHT,

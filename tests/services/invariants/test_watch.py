@@ -53,17 +53,17 @@ def filled(servers: Endpoints) -> Iterator[Filled]:
     own = Filled(servers)
     for sku in SKUS:
         own.told(
-            StockReceived(meta=meta(minute=1), sku=sku, location_id="ginza", quantity=9),
+            StockReceived(meta=meta(minute=1), sku=sku, location_id="GINZA", quantity=9),
             sold(sku, 2, minute=5),
-            StockCounted(meta=meta(), sku=sku, location_id="ginza", quantity=8, counted_at=T0 + 3),
+            StockCounted(meta=meta(), sku=sku, location_id="GINZA", quantity=8, counted_at=T0 + 3),
             sold(sku, 1, minute=9),
             brought_back(sku, disposition="QUALITY_CONTROL"),
             TransferShipped(
                 meta=meta(),
                 transfer_id=named("t"),
                 sku=sku,
-                from_location_id="umeda",
-                to_location_id="ginza",
+                from_location_id="UMEDA",
+                to_location_id="GINZA",
                 quantity=4,
             ),
         )
@@ -147,7 +147,7 @@ PLANTED = [
 async def test_a_cell_changed_by_hand_raises_the_gauge_until_it_is_put_right(
     filled: Filled, connection: Connection, column: str, wrong: str
 ) -> None:
-    key = (SKUS[6], "ginza")
+    key = (SKUS[6], "GINZA")
     where = "where sku = %s and location_id = %s"
     ((right,),) = filled.connection.execute(
         f"select {column} from stock_cell {where}".encode(), key
@@ -204,19 +204,19 @@ def hold(engine: Engine, state: str, sku: str = "item-00", name: UUID | None = N
     ordered = state in ("committed", "applied")
     engine.connection.execute(
         "insert into stock_hold (id, sku, location_id, quantity, channel, client, state, order_id,"
-        " served_by, expires_at) values (%s, %s, 'ginza', 1, 'EC', 'ec', %s, %s, %s, now())",
-        [name, sku, state, uuid4() if ordered else None, "ginza" if ordered else None],
+        " served_by, expires_at) values (%s, %s, 'GINZA', 1, 'EC', 'ec', %s, %s, %s, now())",
+        [name, sku, state, uuid4() if ordered else None, "GINZA" if ordered else None],
     )
     return name
 
 
 def committed(name: UUID, sku: str = "item-00") -> ReservationCommitted:
     told = meta("EC")
-    told.event_id = promise_id(name, sku, "ginza").bytes
+    told.event_id = promise_id(name, sku, "GINZA").bytes
     return ReservationCommitted(
         meta=told,
         sku=sku,
-        location_id="ginza",
+        location_id="GINZA",
         reservation_id=name.bytes,
         order_id=uuid4().bytes,
         quantity=1,
@@ -257,7 +257,7 @@ TWICE: dict[str, tuple[str, bool, str | None]] = {
     "one line released, one committed": (
         "committed", False,
         "insert into stock_hold (id, sku, location_id, quantity, channel, client, state,"
-        " expires_at) select id, 'item-08', 'ginza', 1, 'EC', 'ec', 'released', now()"
+        " expires_at) select id, 'item-08', 'GINZA', 1, 'EC', 'ec', 'released', now()"
         " from stock_hold",
     ),
 }  # fmt: skip
@@ -308,13 +308,13 @@ async def test_units_promised_twice_are_found_and_undercut_ones_are_not(
     """10 there, 10 promised without a location: 10 more at the location were never there."""
     skus = [f"promised-{name}" for name in ("once", "twice", "undercut", "too often", "here")]
     for sku in skus:
-        filled.told(StockReceived(meta=meta(minute=1), sku=sku, location_id="ginza", quantity=10))
-        granted(filled, sku, 10, "ginza" if sku == skus[4] else "", since=position(filled))
+        filled.told(StockReceived(meta=meta(minute=1), sku=sku, location_id="GINZA", quantity=10))
+        granted(filled, sku, 10, "GINZA" if sku == skus[4] else "", since=position(filled))
     once, twice, undercut, too_often, here = skus
-    granted(filled, twice, 10, "ginza", since=position(filled))
+    granted(filled, twice, 10, "GINZA", since=position(filled))
     for sku in (undercut, too_often):
         filled.told(sold(sku, 3, minute=5))
-    granted(filled, here, 1, "ginza", since=position(filled))
+    granted(filled, here, 1, "GINZA", since=position(filled))
     one = InvariantRound(PROMISED_TWICE)
     try:
         await whole(one, connection)

@@ -23,7 +23,7 @@ def meta(number: int, minute: int = 0) -> Meta:
     producer = Producer(
         system="pos",
         channel="STORE",
-        store_id="ginza",
+        store_id="GINZA",
         terminal_id="1",
         terminal_epoch=0,
         terminal_sequence=number,
@@ -48,14 +48,14 @@ def adjusted(number: int, points: int, reason: str = "goodwill") -> PointsAdjust
 
 
 def received(number: int, quantity: int, sku: str = "tea") -> StockReceived:
-    return StockReceived(meta=meta(number), sku=sku, location_id="ginza", quantity=quantity)
+    return StockReceived(meta=meta(number), sku=sku, location_id="GINZA", quantity=quantity)
 
 
 def counted(number: int, quantity: int, minute: int) -> StockCounted:
     return StockCounted(
         meta=meta(number),
         sku="tea",
-        location_id="ginza",
+        location_id="GINZA",
         quantity=quantity,
         counted_at=T0 + minute * 60_000_000,
     )
@@ -74,7 +74,7 @@ def sale(
         meta=meta(number),
         transaction_id=UUID(int=9_000 + (number if transaction is None else transaction)).bytes,
         profile_id=customer,
-        location_id="ginza",
+        location_id="GINZA",
         currency="JPY",
         total=line.net_paid,
         lines=[line],

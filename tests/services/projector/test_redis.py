@@ -28,7 +28,7 @@ from tests.projections.driving import OWNER, Engine, Log
 from tests.services.projector.facts import CUSTOMER, earned, received
 
 pytestmark = pytest.mark.servers
-KEY, FIELD = hash_key(cell, stock.version, "tea"), "ginza"
+KEY, FIELD = hash_key(cell, stock.version, "tea"), "GINZA"
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -115,7 +115,7 @@ def test_rows_are_shown_once_they_are_committed(shown: Shown) -> None:
     until(lambda: "10" in shown.value() and shown.right())
     shown.tell(received(2, 10), received(3, 10), log=log)
     until(shown.right)
-    assert '"tea", "ginza", 30' in shown.value()
+    assert '"tea", "GINZA", 30' in shown.value()
 
 
 def test_what_is_written_is_struck_out_by_the_next_batch_however_many_there_are(
@@ -279,7 +279,7 @@ def test_while_redis_is_away_rows_wait_and_are_made_good_when_it_is_back(shown: 
     for number in range(2, 8):
         shown.tell(received(number, 10), log=log)
     time.sleep(0.5)
-    assert shown.engine.rows(cell)["tea", "ginza"]["on_hand"] == 70
+    assert shown.engine.rows(cell)["tea", "GINZA"]["on_hand"] == 70
     assert not shown.right()
     assert shown.pending() >= 6
     shown.away = False

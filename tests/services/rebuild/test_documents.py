@@ -47,7 +47,7 @@ def drawn(chance: random.Random) -> Stored:
         number = PARTITIONS * chance.randrange(8) + at  # ids stay in one partition
         event = replace(
             sale(number, units=chance.choice((1, 1, 1, 2)), transaction=document),
-            location_id=chance.choice(("ginza", "ginza", "umeda", "\0")),
+            location_id=chance.choice(("GINZA", "GINZA", "UMEDA", "\0")),
         )
         here = stored[at]
         here.append(Record(TOPIC, at, len(here), codec.key_of(event), codec.encode(event)))

@@ -80,7 +80,7 @@ def drawn(chance: random.Random) -> Stored:
             partition = number % PARTITIONS
         text = chance.choice(["a", "a", "b", "\0"])
         event = StockReceived(
-            meta=meta(number), sku=f"{partition}{text}", location_id="ginza", quantity=1
+            meta=meta(number), sku=f"{partition}{text}", location_id="GINZA", quantity=1
         )
         value, key = codec.encode(event), codec.key_of(event)
         if chance.random() < 0.06:
@@ -261,7 +261,7 @@ def test_a_choice_of_what_is_not_there_is_let_go(engine: Engine) -> None:
 
 
 def _record(number: int, text: str) -> Record:
-    event = StockReceived(meta=meta(number), sku=text, location_id="ginza", quantity=1)
+    event = StockReceived(meta=meta(number), sku=text, location_id="GINZA", quantity=1)
     return Record(TOPIC, 0, number, codec.key_of(event), codec.encode(event))
 
 

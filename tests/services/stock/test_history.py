@@ -225,7 +225,7 @@ def test_preorders_take_nothing_off_what_is_on_hand(open_shop: Shop, url: str) -
 
 
 def test_zones_are_told_with_what_is_in_them(open_shop: Shop, url: str) -> None:
-    sku, store = f"item-{uuid4().hex[:8]}", f"S-{uuid4().hex[:8]}"
+    sku, store = f"item-{uuid4().hex[:8]}", f"S-{uuid4().hex[:8].upper()}"
     here = {"sku": sku, "location_id": store}
     assert sku in ask(url, f"/v1/stock/{sku}/zones", 404)["detail"]
     for minute, zone, units in ((10, None, 11), (20, "BACK", 7)):

@@ -11,8 +11,8 @@ from services.stock.availability import AvailableUnits
 from services.stock.location_choice import GeoPoint, PickBody, kilometres, picked
 
 AT = 1_000
-PLACES = {"tokyo": (35.681236, 139.767125), "osaka": (34.702485, 135.495951), "nowhere": None}
-ON_HAND = {("a", "tokyo"): 1, ("a", "osaka"): 5, ("a", "nowhere"): 9, ("b", "tokyo"): 4}
+PLACES = {"TOKYO": (35.681236, 139.767125), "OSAKA": (34.702485, 135.495951), "nowhere": None}
+ON_HAND = {("a", "TOKYO"): 1, ("a", "OSAKA"): 5, ("a", "nowhere"): 9, ("b", "TOKYO"): 4}
 
 
 def asked(**body: Any) -> list[str]:
@@ -23,7 +23,7 @@ def asked(**body: Any) -> list[str]:
     locations = [
         {
             "location_id": name, "valid_from": 0, "name": name,
-            "kind": "WAREHOUSE" if name == "osaka" else "STORE",
+            "kind": "WAREHOUSE" if name == "OSAKA" else "STORE",
             "latitude_e6": round(at[0] * 1e6) if at else None,
             "longitude_e6": round(at[1] * 1e6) if at else None,
         }
@@ -41,20 +41,20 @@ NAGOYA = {"latitude": 35.170915, "longitude": 136.881537}
 
 
 def test_the_nearest_that_has_them_comes_first_and_who_has_no_place_last() -> None:
-    assert asked(lines=[A], near=NAGOYA) == ["osaka", "tokyo", "nowhere"]
+    assert asked(lines=[A], near=NAGOYA) == ["OSAKA", "TOKYO", "nowhere"]
     assert (
-        asked(lines=[A], near=dict(zip(("latitude", "longitude"), PLACES["tokyo"] or ())))[0]
-        == "tokyo"
+        asked(lines=[A], near=dict(zip(("latitude", "longitude"), PLACES["TOKYO"] or ())))[0]
+        == "TOKYO"
     )
-    assert asked(lines=[A, B], near=NAGOYA) == ["tokyo"]
+    assert asked(lines=[A, B], near=NAGOYA) == ["TOKYO"]
     assert asked(lines=[{**A, "quantity": 6}], near=NAGOYA) == ["nowhere"]
     assert asked(lines=[{**A, "quantity": 10}]) == []
 
 
 def test_the_best_stocked_and_only_of_the_kinds_asked_for() -> None:
-    assert asked(lines=[A], rule="most_stock") == ["nowhere", "osaka", "tokyo"]
+    assert asked(lines=[A], rule="most_stock") == ["nowhere", "OSAKA", "TOKYO"]
     assert asked(lines=[A], rule="most_stock", limit=1) == ["nowhere"]
-    assert asked(lines=[A], kinds=["WAREHOUSE"]) == ["osaka"]
+    assert asked(lines=[A], kinds=["WAREHOUSE"]) == ["OSAKA"]
 
 
 def test_distances_are_those_of_the_globe() -> None:

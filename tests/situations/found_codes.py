@@ -1,0 +1,99 @@
+"""Situations about codes that were found in public trackers (`found.md`)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+from uuid import uuid4
+
+from schemas.barcodes import check_digit
+from tests.situations.answers import Shop
+from tests.situations.codes import new_barcode
+from tests.situations.facts import back, line
+from tests.situations.rows import row
+
+
+@row("F71")
+def test_f71_an_item_is_described_with_a_space_behind_its_code(shop: Shop) -> None:
+    """F71. Given: an item is described as "A " and again as "A"; 5 received of "A ", 2 of "A" sold.
+    Right: one item, with its newest name; 3 on hand.
+    """
+    sku, store = f"A-{uuid4()}", shop.store()
+    shop.declares(f"{sku} ", [])
+    shop.declares(sku, [], name="The new name")
+    shop.receives(f"{sku} ", store, 5)
+    shop.sells(line(sku, 2), at=store)
+    assert shop.shelf(sku, store).on_hand == 3
+    for asked in (sku, quote(f"{sku} ")):
+        assert shop.wire.ask(f"/v1/items/{asked}")["name"] == "The new name"
+
+
+@row("F72")
+def test_f72_both_barcodes_of_an_item_on_one_receipt(shop: Shop) -> None:
+    """F72. Given: an item has two barcodes; a receipt has 1 by one and 1 by the other; it comes
+    back. Right: 2 less, held back whichever code is asked; then all back, held back no more.
+    """
+    soap, store, hanako = shop.item("SOAP"), shop.store(), shop.member()
+    one, other = new_barcode(), new_barcode()
+    shop.declares(soap, [one, other])
+    shop.receives(soap, store, 5)
+    sale = shop.sells(one, other, at=store, to=hanako)
+    assert shop.shelf(soap, store).on_hand == 3
+    assert shop.suppressed(hanako, soap, one, f"0{other}") == [soap, one, f"0{other}"]
+    shop.returns(sale, at=store)
+    assert shop.shelf(one, store).on_hand == 5
+    assert shop.suppressed(hanako, soap, one, f"0{other}") == []
+
+
+@row("F73")
+def test_f73_two_barcodes_differ_in_their_last_digits_only(shop: Shop) -> None:
+    """F73. Given: two items whose barcodes of 8 digits differ in the last two; one of the first is
+    sold. Right: the first has one less, the second none.
+    """
+    store, begin = shop.store(), f"{uuid4().int % 10**6:06}"
+    codes = [f"{begin}{last}{check_digit(f'{begin}{last}')}" for last in (0, 1)]
+    skus = [shop.item("PEN"), shop.item("PENCIL")]
+    for sku, code in zip(skus, codes, strict=True):
+        shop.declares(sku, [code])
+        shop.receives(sku, store, 5)
+    shop.sells(codes[0], at=store)
+    assert [shop.shelf(code, store).on_hand for code in codes] == [4, 5]
+
+
+@row("F74")
+def test_f74_the_barcode_of_a_variant_is_that_variant(shop: Shop) -> None:
+    """F74. Given: S and M of a shirt, each with a barcode; M is scanned and reserved.
+    Right: M less, S untouched.
+    """
+    store, product = shop.store(), f"P-{uuid4()}"
+    variants = {size: (shop.item(size), new_barcode()) for size in ("S", "M")}
+    for size, (sku, code) in variants.items():
+        shop.declares(sku, [code], product_id=product, size=size)
+        shop.receives(code, store, 2)
+    shop.sells(variants["M"][1], at=store)
+    assert shop.shelf(variants["M"][1], store).available == 1
+    assert shop.reserves(variants["M"][1], store).status == 201
+    left = {size: shop.shelf(sku, store).available for size, (sku, _) in variants.items()}
+    assert left == {"S": 2, "M": 0}
+
+
+@row("F75")
+def test_f75_a_scanner_puts_another_zero_before_the_barcode(shop: Shop) -> None:
+    """F75. Given: a barcode of 12 digits is declared; the till reads 13 and 14 digits,
+    and 13 when it comes back. Right: the same item: its stock, its name, nothing unknown.
+    """
+    soap, store, code = shop.item("SOAP"), shop.store(), new_barcode()
+    shop.declares(soap, [code])
+    shop.receives(soap, store, 5)
+    for read in (code, f"0{code}", f"00{code}"):
+        sale = shop.sells(read, at=store)
+        assert shop.wire.ask(f"/v1/items/{read}")["sku"] == soap
+        assert shop.discrepancies("unknown_item", sku=read) == []
+    assert shop.shelf(f"00{code}", store).on_hand == 2
+    shop.returns(sale, back(f"0{code}"), at=store)
+    assert shop.shelf(soap, store).on_hand == 3
+    assert shop.discrepancies(about=sale) == []
+    unknown = new_barcode()
+    shop.sells(unknown, at=store)
+    assert len(shop.discrepancies("unknown_item", sku=unknown)) == 1
+    shop.declares(shop.item("NEW"), [unknown])
+    assert shop.discrepancies("unknown_item", sku=unknown) == []
