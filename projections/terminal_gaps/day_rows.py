@@ -33,24 +33,8 @@ cross join lateral (
 ) belongs
 """
 TILL = "store_id, day, system, terminal_id, epoch"
-
-
-def till_days(first: str, last: str, only: str) -> str:
-    """A SELECT of a row for each till, numbering and day from `first` to `last` (SQL expressions).
-
-    `only`: a condition on `store_id`.
-    """
-    during = f"between {first} and {last}"
-    return f"""
-with {PLACE},
-dated as (
-    select r.store_id, belongs.business_day as day, r.system, r.terminal_id, r.epoch, r.sequence,
-        r.currency, r.tenders, r.taxes
-    from till_receipt r {BUSINESS_DATE}
-    where r.day between {first} - {DAYS_NEAR} and {last} + {DAYS_NEAR} and {only}
-        and belongs.business_day {during}
-),
-rung as (
+# of receipts that are `dated`: their numbers, and their sums
+SUMS = f"""rung as (
     select {TILL}, range_agg(int8range(sequence, sequence, '[]'))
         filter (where sequence is not null) as numbers
     from dated group by {TILL}
@@ -72,7 +56,25 @@ taxed as (
         group by {TILL}, currency, rate
     ) sums group by {TILL}
 ),
-closed as (
+"""
+
+
+def till_days(first: str, last: str, only: str) -> str:
+    """A SELECT of a row for each till, numbering and day from `first` to `last` (SQL expressions).
+
+    `only`: a condition on `store_id`.
+    """
+    during = f"between {first} and {last}"
+    return f"""
+with {PLACE},
+dated as (
+    select r.store_id, belongs.business_day as day, r.system, r.terminal_id, r.epoch, r.sequence,
+        r.currency, r.tenders, r.taxes
+    from till_receipt r {BUSINESS_DATE}
+    where r.day between {first} - {DAYS_NEAR} and {last} + {DAYS_NEAR} and {only}
+        and belongs.business_day {during}
+),
+{SUMS}closed as (
     select {TILL}, json_agg(said order by first) as closings
     from terminal_closing where day {during} and {only} group by {TILL}
 ),
@@ -81,7 +83,7 @@ silent as (
     select store_id, day + 1 as day, system, terminal_id, epoch,
         json_build_array(json_build_array(last + 1, next_first - 1)) as lost
     from (
-        select {TILL}, (said::json -> 'ranges' -> -1 ->> 1)::bigint as last,
+        select {TILL}, (said::json -> 'ranges' -> 0 ->> 1)::bigint as last,
             lead(day) over till as next_day, lead(first) over till as next_first
         from terminal_closing
         where day between {first} - 1 and {last} + 1 and first >= 0 and {only}

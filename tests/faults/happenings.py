@@ -40,6 +40,28 @@ def settlement(shop: Shop) -> list[Fact]:
     return [("DiscrepancySettled", record)]
 
 
+@happens(0.5)
+def till(shop: Shop) -> list[Fact]:
+    """A till closes a day, sometimes again, or uses a number without a sale."""
+    chance = shop.chance
+    store, terminal = shop.place(), str(chance.randint(1, 3))
+    number = shop.receipts.get((store, terminal), 0) + 1
+    told = {**shop.meta("STORE", store), "location_id": store, "terminal_id": terminal}
+    day = shop.now // (86_400 * SECOND)
+    if chance.random() < 0.3:
+        shop.receipts[store, terminal] = number
+        used = chance.choice(["TRAINING", "DEPOSIT"])
+        date = chance.choice([None, day, day + 5])
+        return [("ReceiptNumberUsed",
+                 {**told, "number": number, "used_for": used, "business_date": date})]  # fmt: skip
+    closed = {
+        **told, "business_date": day - chance.randint(0, 1), "first_number": 1,
+        "last_number": number, "count": chance.randint(number - 1, number), "currency": "JPY",
+        "tenders": [{"kind": "CASH", "amount": 100 * number}],
+    }  # fmt: skip
+    return [("TerminalDayClosed", closed)]
+
+
 @happens(6)
 def question(shop: Shop) -> list[Fact]:
     """An inquiry: opened, or one of those open goes on."""

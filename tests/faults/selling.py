@@ -23,6 +23,7 @@ def sale(shop: Shop) -> list[Fact]:
         "profile_id": None if guest else shop.person(), "total": total, "lines": lines,
         "tenders": _tenders(shop, total), "order_id": None,
     }  # fmt: skip
+    receipt["business_date"] = _business_date(shop, receipt["transaction_id"])
     later = [line for line in lines if leaves_later(line)]
     if later and later == lines and chance.random() < 0.5:
         receipt["order_id"] = chance.randbytes(16)
@@ -78,6 +79,12 @@ def _preordered(shop: Shop, line: Record) -> Record:
         inbound = chance.choice(shop.announced[-50:])
         preorder |= {name: inbound[name] for name in ("sku", "location_id", "expected_at")}
     return preorder
+
+
+def _business_date(shop: Shop, transaction: bytes) -> int | None:
+    """None, that of the time, one of yesterday, or one that is too far; drawn by the id."""
+    apart = (None, 0, -1, 7)[transaction[0] % 4]
+    return None if apart is None else shop.now // (86_400 * SECOND) + apart
 
 
 def _tenders(shop: Shop, total: int) -> list[Record]:

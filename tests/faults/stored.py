@@ -21,6 +21,10 @@ SELECTS = {
     " source_partition % 10000, array_agg(distinct n order by n) from terminal_receipts"
     " join hitotsu.topic on topic.no = source_partition / 10000, unnest(seen) as part,"
     " generate_series(lower(part), upper(part) - 1) as n group by 1, 2, 3, 4, 5, 6",
+    "till_receipt": "event_id, day, store_id, system, terminal_id, epoch, sequence, at, told_day,"
+    " odd_day, currency, tenders, taxes from till_receipt",
+    "terminal_closing": "store_id, system, terminal_id, epoch, day, first, closed_at, said"
+    " from terminal_closing",
     "terminal_clock": "system, store_id, terminal_id, clock_offset, first_seen, last_seen, events"
     " from terminal_clock",
     "point_entry": "event_id, number, profile_id, lot_id, kind, points, at, active_from,"
