@@ -64,6 +64,7 @@ location = projection.table(
     day_starts_at=latest_by("int", at="described_at"),  # minutes after midnight
     moved_by="commerce.catalog",
     view=View(by=("location_id",)),
+    later=("time_zone", "day_starts_at"),
 )
 
 

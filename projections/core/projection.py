@@ -115,12 +115,13 @@ class Projection:
         forget: bool = False,
         versioned: bool = False,
         indexes: tuple[tuple[str, ...], ...] = (),
+        later: tuple[str, ...] = (),
         **columns: Column,
     ) -> Table:
         """Declares a table whose rows merge. `contended`: many partitions change its rows; stored
         last.
 
-        `versioned`: queries get its rows' `row_version`.
+        `versioned`: queries get its rows' `row_version`. `later`: as of a ledger.
         """
         table = Table(
             name,
@@ -134,6 +135,7 @@ class Projection:
             moved_by=moved_by,
             versioned=versioned,
             by_partition=by_partition,
+            later=later,
         )
         self._keep(table)
         return table
@@ -330,9 +332,7 @@ class Projection:
         return held
 
     def measure(self, metric: str, statement: str, number_of: NumberOf | None = None) -> None:
-        """Keeps a metric, whose name `services/runtime/metrics.py` has, by a SELECT of a number, or
-        of rows from which `number_of` computes it.
-        """
+        """Keeps a metric of `services/runtime/metrics.py` by a SELECT; see `Measure`."""
         self.measures.append(Measure(metric, statement, self.name, number_of=number_of))
 
     def measure_list(self, metric: str, list_name: str, statement: str) -> None:
