@@ -124,7 +124,7 @@ def _date(value: object) -> int:
 
 
 def _time_zone(value: str) -> str:
-    if value not in _zones():
+    if value not in time_zones():
         raise _wrong("must be a time zone of the IANA database, such as Asia/Tokyo")
     return value
 
@@ -136,8 +136,8 @@ def _day_start(value: str) -> str:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    """The names of time zones; "localtime" and the like are machines' own."""
+def time_zones() -> frozenset[str]:
+    """The names of time zones that a store may have; "localtime" and the like are machines' own."""
     return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 
 

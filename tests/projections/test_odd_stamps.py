@@ -12,6 +12,7 @@ from projections.core.instants import DAY
 from projections.terminal_gaps.number_holes import WIDE_HOLES
 from projections.terminal_gaps.odd_stamps import BEFORE_CLOSED_DAYS, FAR_DATES
 from schemas.calendars import nominal_date
+from schemas.fields import time_zones
 from schemas.generated.events import LocationDescribed, PurchaseCompleted, TerminalDayClosed
 from schemas.generated.events.parts import Producer
 from tests.projections.driving import Engine
@@ -125,3 +126,10 @@ def test_a_wide_hole(
     engine.tell(*early, *(receipt(number, 1) for number in (5_001, 5_002)), *closings)
     found = [row["quantity"] for row in odd(engine, WIDE_HOLES)]
     assert found == [last - first + 1 for first, last in holes]
+
+
+def test_postgres_knows_every_time_zone_that_a_store_may_have(engine: Engine) -> None:
+    """A business date is computed in SQL too."""
+    rows = engine.connection.execute("select name from pg_timezone_names").fetchall()
+    names = {str(name).lower() for (name,) in rows}
+    assert {zone for zone in time_zones() if zone.lower() not in names} == set()
