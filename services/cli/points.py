@@ -90,12 +90,6 @@ def rejudge(
     """
     asked = _day_or_time(since)
     config = settings()
-    # for a local stack it is read from this environment, as by the services when `up` was run
-    if config.accrual != "rules":
-        raise ProviderError(
-            "HITOTSU_ACCRUAL is `producer`: tills give points and take them back, so there is no"
-            " decision to judge again"
-        )
     try:
         found = asyncio.run(_rejudged(config, asked, dry_run))
     except psycopg.OperationalError as error:
@@ -145,6 +139,7 @@ def try_rules(
 async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> RejudgeReport:
     from services.points.background.rejudge import program_zone, rejudge
     from services.points.program.programs import Programs
+    from services.points.program.sales import rules_earn
     from services.runtime.db import Connection, conninfo
 
     programs = Programs(variable("HITOTSU_DEFAULT_PROGRAM") or config.default_program)
@@ -152,6 +147,11 @@ async def _rejudged(config: Settings, asked: date | datetime, dry_run: bool) -> 
     async with await psycopg.AsyncConnection.connect(info, autocommit=True) as made:
         connection: Connection = made
         await refuse_while_building(connection, config.group)
+        if not await rules_earn(connection):
+            raise ProviderError(
+                "no program has rules that give points: tills give points and take them back, so"
+                " there is no decision to judge again"
+            )
         if not isinstance(asked, datetime):
             asked = datetime.combine(
                 asked, time(), await program_zone(connection, programs.default)

@@ -1,4 +1,4 @@
-"""Gives points for sales by the program's rules.
+"""Gives points for sales by the rules of the programs that give points by rules.
 
 A batch of sales from `hitotsu.points_due` is judged in one transaction under the members' advisory
 locks: it reads the earlier decisions on these sales, and stores the new decisions and their events.
@@ -7,6 +7,7 @@ Judging a sale again appends only the difference from its earlier decision.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from services.points.background.sales_feed import sales_feed
 from services.points.program.calendar import months_after
 from services.points.program.earned_day import day_of
 from services.points.program.programs import USUAL, Programs
-from services.points.program.sales import rank_months, sales_of
+from services.points.program.sales import rank_months, rules_earn, sales_of
 from services.points.program.sold_lines import EarningSale
 from services.points.returns import settlement_store
 from services.points.returns.effective_balances import (
@@ -34,7 +35,7 @@ from services.runtime.metrics import POINTS_ASIDE, POINTS_JUDGED
 from services.runtime.rows import rows_of
 
 AT_ONCE = 200
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, RULES_SECONDS = 0.1, 1.0
 AWAY = (*RETRYABLE, psycopg.OperationalError, psycopg.InterfaceError)
 DUE = """
 select transaction_id from hitotsu.points_due where failed is null
@@ -59,7 +60,10 @@ ASIDE = "update hitotsu.points_due set failed = %s where transaction_id = %s"
 
 
 class Accrual(BackgroundTask):
-    """Follows the log and judges due sales, in the one process that is elected leader."""
+    """Follows the log and judges due sales, in the one process that is elected leader.
+
+    It does neither before a program has rules that give points.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Accrual(BackgroundTask):
         super().__init__(dsn, "points-accrual", LOOK_SECONDS, group, ready)
         self._group, self._kick, self._programs = group, kick, programs
         self._sales = sales_feed(kafka, group)
+        self._needed, self._looked_at = False, -RULES_SECONDS
 
     async def stop(self) -> None:
         """Cancels the task, which rolls back an open transaction; closes the Kafka consumer."""
@@ -91,6 +96,8 @@ class Accrual(BackgroundTask):
 
         Returns whether there may be more to do, so that the next round comes without a pause.
         """
+        if not await self._has_rules(connection):
+            return False
         followed = await self._sales.follow(connection)
         rows = await rows_of(connection, DUE, [AT_ONCE])
         due = [row["transaction_id"] for row in rows]
@@ -99,6 +106,13 @@ class Accrual(BackgroundTask):
         if due:
             self._kick()
         return followed or len(due) == AT_ONCE
+
+    async def _has_rules(self, connection: Connection) -> bool:
+        """Whether a program had rules that give points; looks at most once a second."""
+        now = time.monotonic()
+        if not self._needed and now - self._looked_at >= RULES_SECONDS:
+            self._needed, self._looked_at = await rules_earn(connection), now
+        return self._needed
 
     async def _judge(self, connection: Connection, due: list[UUID]) -> None:
         """Judges all in one transaction; if that fails, each in its own, so that one sale cannot
@@ -157,7 +171,7 @@ async def _judged(
     before = await settlement_store.earlier_decisions(
         connection, [one.transaction_id for one in sales]
     )
-    terms = await terms_of(connection, sales, before, here, rules_earn=True)
+    terms = await terms_of(connection, sales, before, here)
     rows: list[SettledLine] = []
     by_id = {sale.transaction_id: sale for sale in sales}
     order = sorted(terms, key=lambda key: (by_id[key[0]].occurred_at, *key))

@@ -16,12 +16,9 @@ def background(
     """The tasks, not started yet. `kick` triggers the outbox.
 
     They pause while `ready` returns False, that is, while a projection they read is being built.
-    Accrual is among them only if the setting `accrual` is "rules"; the other value is "producer".
     """
     programs, group = Programs(settings.default_program), settings.group
-    tasks: list[Accrual | Expiry] = [
-        Expiry(settings.postgres, group, kick, ready=ready, programs=programs)
+    return [
+        Expiry(settings.postgres, group, kick, ready=ready, programs=programs),
+        Accrual(settings.postgres, settings.kafka, group, kick, ready, programs),
     ]
-    if settings.accrual == "rules":
-        tasks.append(Accrual(settings.postgres, settings.kafka, group, kick, ready, programs))
-    return tasks

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import UndefinedTable
+
 from projections.catalog import calendar_at
 from projections.core.documents import Documents, unpacked
 from projections.purchases.documents import COMPLETED, Counted
@@ -65,6 +67,7 @@ where sold_at >= %(from)s and sold_at < %(to)s and program_id = %(program)s
 group by 1, 2
 """
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
+RULES_EARN = "select 1 from program_rules where accrual = 'RULES' limit 1"
 CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
 
 
@@ -172,6 +175,14 @@ def _line(sold: SoldUnits, whole: SettledSale) -> SoldLine:
 async def versions(connection: Connection) -> list[dict[str, Any]]:
     """All rows of `program_rules`, of all programs, in no order."""
     return await rows_of(connection, RULES, [])
+
+
+async def rules_earn(connection: Connection) -> bool:
+    """Whether a program has, or had, rules that give points."""
+    try:
+        return bool(await rows_of(connection, RULES_EARN, []))
+    except UndefinedTable:  # no projector has made its tables yet
+        return False
 
 
 async def categories_of(

@@ -1,8 +1,8 @@
 """Runs a batch of return commands: locks the members, decides, and stores the result.
 
 A till sends the command before it pays the refund. The code that decides is the same as for returns
-that arrive as events; those are settled only while this deployment gives points by rules. Units
-settled here are not settled again when the return event arrives.
+that arrive as events; those are settled only where the program gives points by rules. Units settled
+here are not settled again when the return event arrives.
 """
 
 from __future__ import annotations
@@ -25,12 +25,9 @@ from services.runtime.db import Connection
 class ReturnsWork:
     """Decides batches of returns, within the caller's transaction."""
 
-    def __init__(self, group: str, rules_earn: bool, programs: Programs = USUAL) -> None:
-        """`group`: the projection group whose tables are read.
-
-        `rules_earn`: whether this deployment gives points by rules (setting `accrual`).
-        """
-        self._group, self._rules_earn, self._programs = group, rules_earn, programs
+    def __init__(self, group: str, programs: Programs = USUAL) -> None:
+        """`group`: the projection group whose tables are read."""
+        self._group, self._programs = group, programs
 
     async def see(self, connection: Connection, commands: Sequence[ReturnRequest]) -> ReturnsState:
         """Locks the members of buyers and of the commands' profiles.
@@ -44,7 +41,7 @@ class ReturnsWork:
         here = await lock_balances(connection, profiles, self._group, self._programs)
         before = await settlement_store.earlier_decisions(connection, asked)
         owned = [sale for sale in sales.values() if sale.profile_id is not None]
-        terms = await terms_of(connection, owned, before, here, self._rules_earn)
+        terms = await terms_of(connection, owned, before, here)
         # whoever has ledger entries has events: only the others are looked up
         told = {command.body.profile_id for command in commands}
         nothing = await unseen(connection, {one for one in told if not here.entries.get(one)})

@@ -11,8 +11,6 @@ from services.points.returns.routes import operations
 DECIDER = DeciderDeclaration(
     name="returns",
     needs=needs.RETURNS,
-    work=lambda settings: ReturnsWork(
-        settings.group, settings.accrual == "rules", Programs(settings.default_program)
-    ),
+    work=lambda settings: ReturnsWork(settings.group, Programs(settings.default_program)),
     operations=lambda door, _postgres, _settings: operations(door),
 )

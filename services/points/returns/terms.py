@@ -24,11 +24,9 @@ async def terms_of(
     sales: Iterable[EarningSale],
     before: Mapping[Judged, Mapping[int, SettledLine]],
     standing: EffectiveBalances,
-    rules_earn: bool,
 ) -> dict[Judged, Terms]:
     """Terms by transaction id and program: of the programs that the buyer was in at the time of
-    the sale, and of those that judged it before. `rules_earn`: whether this deployment gives points
-    by rules.
+    the sale, and of those that judged it before.
 
     `before`: stored decisions by transaction id and program, then by line number. `standing`: has
     the members.
@@ -51,7 +49,7 @@ async def terms_of(
             key = sale.transaction_id, program.stored
             made = Terms(EarningRules(), program=program)
             if row is not None:
-                earns = rules_earn and row["accrual"] == BY_RULES
+                earns = row["accrual"] == BY_RULES
                 made = Terms(
                     row["read"], row["version"], earns, categories[sale.transaction_id],
                     program=program,

@@ -99,3 +99,27 @@ def test_a_till_takes_its_limit_offline_and_more_is_seen(purse: Wallet, tmp_path
     })  # fmt: skip
     assert no.status_code == 422
     assert no.json()["errors"][0]["pointer"] == "/query/store_id"
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(120)
+def test_where_tills_give_points_a_program_may_give_its_own_by_rules(purse: Wallet) -> None:
+    """The setting says who gives points where no rules are in force, and nothing else."""
+    who, other, at = uuid4(), uuid4(), micros(datetime.now(UTC))
+    rejudge = purse.road.begin("points", "rejudge", "--since", "2026-01-01")
+    assert b"no program has rules that give points" in b"".join(rejudge.communicate(timeout=60))
+    rules = json.dumps({"earn": [{"points": 10, "per": 100}]})
+    purse.append("ProgramJoined", profile_id=who.bytes, program_id="club", at=at - 1)
+    purse.append(
+        "ProgramRulesSet", program_id="club", version="1", rules=rules, accrual="RULES",
+        valid_from=at - 1,
+    )  # fmt: skip
+    for buyer in (who, other):
+        purse.append(
+            "PurchaseCompleted", transaction_id=uuid4().bytes, profile_id=buyer.bytes, at=at,
+            tenders=[],
+        )  # fmt: skip
+    purse.until(lambda: purse.stored(who) == 165)
+    assert purse.points(who, program="club")["balance"] == 165
+    assert purse.points(who)["balance"] == 0
+    assert purse.stored(other) == 0
