@@ -30,9 +30,10 @@ projection.lists(
     "points_of_sales",
     (),
     """
-select profile_id, null::uuid as owner_id, transaction_id, kind, points from point_entry
+select profile_id, null::uuid as owner_id, transaction_id, kind, points, program_id
+from point_entry
 union all
-select profile_id, owner_id, transaction_id, kind, -points from points_across
+select profile_id, owner_id, transaction_id, kind, -points, program_id from points_across
 """,
     entry,
     across,

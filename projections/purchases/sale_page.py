@@ -33,10 +33,11 @@ EPOCH = date(1970, 1, 1)
 SERVED_TWICE = "select sku, unit, quantity from ({listed}) d where event_id = %(id)s"
 # the points of lots that belong to one of these profiles are among that profile's own entries
 POINTS = """
-select kind, sum(points)::bigint as points from ({listed}) d
+select coalesce(program_id, %(default)s) as program, kind, sum(points)::bigint as points
+from ({listed}) d
 where profile_id = any(%(profiles)s) and transaction_id = %(id)s
     and (owner_id is null or owner_id <> all(%(profiles)s))
-group by kind
+group by 1, kind
 """
 DISCREPANCIES = """
 select id, kind, since, sku, location_id, quantity, event_id from ({listed}) d
@@ -152,6 +153,12 @@ class SalePoints(BaseModel):
     given_back: int
 
 
+class ProgramPoints(SalePoints):
+    """Points of the sale in a program that is not the default one."""
+
+    program: str
+
+
 class Sale(BaseModel):
     """A purchase with everything that became of it. `profile_id`: the buyer's, or of the claim."""
 
@@ -172,7 +179,12 @@ class Sale(BaseModel):
     lines: list[SaleLine]
     receipt: SaleReceipt
     corrections: list[Correction]
-    points: SalePoints | None = Field(description="Null for a guest's purchase.")
+    points: SalePoints | None = Field(
+        description="Of the default program; null for a guest's purchase."
+    )
+    points_of_programs: list[ProgramPoints] = Field(
+        description="Of other programs that it moved points in."
+    )
     discrepancies: list[SaleDiscrepancy]
 
 
@@ -193,6 +205,7 @@ async def purchase(read: Read, transaction_id: UUID) -> Sale:
     owner = UUID(whole.owner) if whole.owner is not None else None
     claimed = owner is None and bool(claims)
     profile_id = claims[0]["profile_id"] if claimed else owner
+    points = {} if profile_id is None else await _points(read, transaction_id, profile_id)
     return Sale(
         transaction_id=transaction_id,
         event_id=UUID(whole.document),
@@ -217,7 +230,10 @@ async def purchase(read: Read, transaction_id: UUID) -> Sale:
             )
             for kind, at, place, event_id in corrections
         ],
-        points=None if profile_id is None else await _points(read, transaction_id, profile_id),
+        points=points.pop(read.setting("default_program"), None),
+        points_of_programs=[
+            ProgramPoints(program=program, **vars(one)) for program, one in sorted(points.items())
+        ],
         discrepancies=await _discrepancies(read, transaction_id),
     )  # fmt: skip
 
@@ -321,14 +337,24 @@ def _receipt(whole: SettledSale) -> SaleReceipt:
     )  # fmt: skip
 
 
-async def _points(read: Read, transaction_id: UUID, profile_id: UUID) -> SalePoints:
-    rows = await read.listed("points_of_sales", POINTS, profiles=[profile_id], id=transaction_id)
-    sums = Counter({row["kind"]: int(row["points"]) for row in rows})
+async def _points(read: Read, transaction_id: UUID, profile_id: UUID) -> dict[str, SalePoints]:
+    """By program; the default program is always there."""
+    default = read.setting("default_program")
+    rows = await read.listed(
+        "points_of_sales", POINTS, profiles=[profile_id], id=transaction_id, default=default
+    )
+    sums: dict[str, Counter[str]] = {default: Counter()}
+    for row in rows:
+        sums.setdefault(row["program"], Counter())[row["kind"]] += int(row["points"])
+    return {program: _sale_points(kinds) for program, kinds in sums.items()}
+
+
+def _sale_points(kinds: Counter[str]) -> SalePoints:
     return SalePoints(
-        earned=sums["earned"],
-        spent=-sums["redeemed"],
-        taken_back=-sums["reversed"],
-        given_back=sums["reinstated"],
+        earned=kinds["earned"],
+        spent=-kinds["redeemed"],
+        taken_back=-kinds["reversed"],
+        given_back=kinds["reinstated"],
     )
 
 

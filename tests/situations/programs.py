@@ -172,6 +172,10 @@ def test_m9_a_buyer_in_two_programs_earns_in_both(shop: Shop) -> None:
     assert shop.points(hanako) == 20
     shop.returns(sale, back(shirt, refund=1_000))
     assert (shop.points(hanako), points_in(shop, hanako, club)) == (10, 50)
+    page = shop.wire.ask(f"/v1/purchases/{sale.transaction}")
+    assert [(one["program"], one["earned"], one["taken_back"])
+            for one in page["points_of_programs"]] == [(club, 100, 50)]  # fmt: skip
+    assert (page["points"]["earned"], page["points"]["taken_back"]) == (20, 10)
     shop.tell("ProgramLeft", "STORE", "S001", profile_id=hanako, program_id=club)
     assert programs_of(shop, hanako) == [DEFAULT]
     shop.sells(shirt, to=hanako)
