@@ -111,6 +111,23 @@ def test_m5_points_are_rounded_per_line_or_per_receipt(shop: Shop, per: str, poi
     assert shop.points(hanako) == 0
 
 
+@row("M5")
+@arrivals
+def test_m5_a_receipt_and_a_day_have_limits(shop: Shop, arrival: str) -> None:
+    """M5. Given: 50 points a receipt and 70 a day at most; 9,000 and then 3,000 yen, of which the
+    first may be told last; the first comes back. Right: 50 + 20; then 20.
+    """
+    hanako, when = shop.member(), day_with(shop, most_per_receipt=50, most_per_day=70)
+    sales = [(9_000, when), (3_000, when + timedelta(minutes=1))]
+    told = {}
+    for yen, at in sales if arrival == "in order" else sales[::-1]:
+        told[yen] = shop.sells(line(shop.item(), yen=yen), to=hanako, when=at)
+        shop.settle()
+    shop.until(lambda: shop.points(hanako) == 70)
+    shop.returns(told[9_000])
+    assert shop.points(hanako) == 20
+
+
 @row("M6")
 @pytest.mark.parametrize("by_rate", [True, False], ids=["tax told", "tax computed"])
 @pytest.mark.parametrize("included", [True, False], ids=["tax included", "tax added"])
