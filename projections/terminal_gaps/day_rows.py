@@ -59,6 +59,26 @@ taxed as (
 """
 
 
+def _silent_days(first: str, last: str, only: str) -> str:
+    """The last part of the WITH clause of `till_days`."""
+    return f"""
+-- the day between two closed ones, if both leave out numbers and no other day is between
+silent as (
+    select store_id, day + 1 as day, system, terminal_id, epoch,
+        json_build_array(json_build_array(last + 1, next_first - 1)) as lost
+    from (
+        select {TILL}, (said::json -> 'ranges' -> 0 ->> 1)::bigint as last,
+            lead(day) over till as next_day, lead(first) over till as next_first
+        from terminal_closing
+        where day between {first} - 1 and {last} + 1 and first >= 0 and {only}
+        window till as (partition by store_id, system, terminal_id, epoch order by day, first)
+    ) pairs
+    where next_day = day + 2 and next_first - last between 2 and 1001
+        and day + 1 between {first} and {last}
+)
+"""
+
+
 def till_days(first: str, last: str, only: str) -> str:
     """A SELECT of a row for each till, numbering and day from `first` to `last` (SQL expressions).
 
@@ -78,19 +98,7 @@ dated as (
     select {TILL}, json_agg(said order by first) as closings
     from terminal_closing where day {during} and {only} group by {TILL}
 ),
--- the day between two closed ones, if both leave out numbers and no other day is between
-silent as (
-    select store_id, day + 1 as day, system, terminal_id, epoch,
-        json_build_array(json_build_array(last + 1, next_first - 1)) as lost
-    from (
-        select {TILL}, (said::json -> 'ranges' -> 0 ->> 1)::bigint as last,
-            lead(day) over till as next_day, lead(first) over till as next_first
-        from terminal_closing
-        where day between {first} - 1 and {last} + 1 and first >= 0 and {only}
-        window till as (partition by store_id, system, terminal_id, epoch order by day, first)
-    ) pairs
-    where next_day = day + 2 and next_first - last between 2 and 1001 and day + 1 {during}
-)
+{_silent_days(first, last, only)}
 select {TILL}, closings, tenders, taxes,
     (
         select json_agg(json_build_array(lower(span), upper(span) - 1)) from unnest(numbers) as span
