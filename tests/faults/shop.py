@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 Record = dict[str, Any]
 Fact = tuple[str, Record]
@@ -112,8 +113,19 @@ def described(shop: Shop, sku: str | None = None) -> Fact:
     record = {
         **shop.meta("HEAD_OFFICE"), "sku": sku, "name": f"{sku} {shop.chance.randint(1, 9)} お品",
         "category": category, "valid_from": shop.now + shop.chance.randint(0, 2) * 60 * SECOND,
+        "barcodes": _barcodes(sku),
     }  # fmt: skip
     return "ItemDescribed", record
+
+
+def _barcodes(sku: str) -> list[str]:
+    """An EAN-13 for two items of three, another of 8 digits for one of these."""
+    drawn = crc32(sku.encode())
+    digits = [f"49{drawn % 10**10:010}", f"{drawn % 10**7:07}"][: drawn % 3]
+    return [
+        one + str(-sum(int(d) * (3 if n % 2 == 0 else 1) for n, d in enumerate(reversed(one))) % 10)
+        for one in digits
+    ]
 
 
 def received(shop: Shop, sku: str | None = None, place: str | None = None) -> Fact:

@@ -58,6 +58,7 @@ SELECTS = {
     "stock_discrepancy": "kind, at, subject_id, sku, location_id, resolution,"
     " sum(quantity)::bigint from stock_discrepancy group by 1, 2, 3, 4, 5, 6",
     "item": "sku, valid_from, described_at, name, category from item",
+    "item_code": "node, code, sku, valid_from, described_at from item_code",
     "location": "location_id, valid_from, described_at, kind, name from location",
     "stock_policy": "location_id, sku, valid_from, set_at, safety_stock, store_share,"
     " company_threshold from stock_policy",
@@ -97,6 +98,7 @@ SHOWN = {
     "program_membership": ("profile_id", "event_id", "number"),
     "stock_cell": ("sku", "location_id"),
     "item": ("sku", "valid_from"),
+    "item_code": ("node", "code", "sku", "valid_from"),
     "location": ("location_id", "valid_from"),
     "stock_policy": ("location_id", "sku", "valid_from"),
     "need_policy": ("scope", "valid_from"),

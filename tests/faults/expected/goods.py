@@ -83,6 +83,7 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
 def _catalogue(named: dict[str, list[Any]]) -> dict[str, Iterable[Row]]:
     return {
         "item": _versions(named["ItemDescribed"], ("sku",), ("name", "category")),
+        "item_code": _item_codes(named["ItemDescribed"]),
         "location": _versions(named["LocationDescribed"], ("location_id",), ("kind", "name")),
         "stock_policy": _versions(
             [{**one, "sku": one["sku"] or ""} for one in named["StockPolicySet"]],
@@ -93,6 +94,21 @@ def _catalogue(named: dict[str, list[Any]]) -> dict[str, Iterable[Row]]:
             ("scope",), ("kind", "reach", "interval_days"),
         ),
     }  # fmt: skip
+
+
+def _item_codes(described: list[Any]) -> Iterable[Row]:
+    """A barcode is one with zeros before it, in 8, 12, 13 or 14 digits; it is found by itself and
+    by its item.
+    """
+    latest: dict[tuple[str, str, str, int], int] = {}
+    for one in described:
+        for barcode in one.get("barcodes", ()):
+            bare = barcode.lstrip("0")
+            for code in (bare.zfill(digits) for digits in (8, 12, 13, 14) if len(bare) <= digits):
+                for node in (code, one["sku"]):
+                    key = (node, code, one["sku"], one["valid_from"])
+                    latest[key] = max(latest.get(key, 0), one["meta"]["occurred_at"])
+    return [(*key, at) for key, at in latest.items()]
 
 
 def _of_orders(events: list[Any]) -> Iterator[Entry]:
