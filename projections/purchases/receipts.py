@@ -202,7 +202,7 @@ def _tax_adds_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> bool
     sold = _sold_at(lines, receipt, by_rate)
     taxed = sum(net + tax for net, tax in by_rate.values())
     if None in sold or receipt.off:  # at which rate all was sold or taken off was not told
-        return abs(taxed) <= abs(total)
+        return abs(taxed) <= abs(total - free)
     untaxed = sum(map(charge, lines)) - sum(sold.values())
     if taxed != total - untaxed:
         return False
