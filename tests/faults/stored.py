@@ -64,9 +64,9 @@ SELECTS = {
     " company_threshold from stock_policy",
     "need_policy": "scope, valid_from, set_at, kind, reach, interval_days from need_policy",
     "sale": f"transaction_id, owner_id, occurred_at, {NAMES_OF_DOCUMENTS} from sale",
-    # of a document that names no item there are no units
+    # of a document that names no item, and of money, there are no units
     "purchase_discrepancy": "kind, at, transaction_id, sku, location_id,"
-    " sum(case when sku = '' then 0 else quantity end)::bigint"
+    " sum(case when sku = '' or kind = 'sums' then 0 else quantity end)::bigint"
     " from purchase_discrepancy group by 1, 2, 3, 4, 5",
     "purchase_claim": "transaction_id, profile_id, claimed_at, treatment from purchase_claim",
     "purchase_claim_told": "event_id, at, transaction_id, profile_id from purchase_claim_told",

@@ -132,7 +132,7 @@ def _selected(select: str, rows: list[dict[str, Any]]) -> oracle.Rows:
     if not sums:
         return found
     totals = {
-        key: tuple(sum(row[name] for row in rows_of if row["sku"]) for name in sums)
+        key: tuple(sum(row[name] or 0 for row in rows_of if row["sku"]) for name in sums)
         for key, rows_of in _by(keys, rows).items()
     }
     return Counter(

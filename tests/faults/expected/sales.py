@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from tests.faults.expected.orders import Entry, Move
@@ -19,11 +20,15 @@ Discrepancy = tuple[str, int, bytes, str, str, int]
 
 @dataclass
 class Line:
-    """A line of the sale, and how many of its units are still sold."""
+    """A line of the sale, and how many of its units are still sold.
+
+    `lowered`: money that was given back of it without goods, for all of its units.
+    """
 
     said: Any
     where: str
     left: int
+    lowered: Fraction = Fraction(0)
 
     def goods(self) -> list[tuple[str, int, str]]:
         """Items that move for one unit of it, how many of each, and where they are."""
@@ -155,10 +160,24 @@ def _had_left(
 
 
 def _adjust(found: Followed, sale: Any, event: Any) -> None:
-    """Money moves no goods; it may mean a line that is not there."""
-    if all(line.said["line_no"] != event["line_no"] for line in found.lines):
+    """Money moves no goods; it may mean a line that is not there, or be more than what the units
+    that are still sold cost.
+    """
+    at, _ = when(event)
+    lines = [line for line in found.lines if line.said["line_no"] == event["line_no"]]
+    if not lines:
         found.discrepancies.append(
-            (_kind(sale, []), when(event)[0], event["transaction_id"], "", event["location_id"], 0)
+            (_kind(sale, []), at, event["transaction_id"], "", event["location_id"], 0)
+        )
+        return
+    (line,) = lines
+    part = Fraction(line.left, line.said["quantity"]) if line.said["quantity"] else Fraction(1)
+    costs = max(0, int((line.said["net_paid"] - line.lowered) * part))
+    if part:
+        line.lowered += min(costs, event["amount"]) / part
+    if event["amount"] > costs:
+        found.discrepancies.append(
+            ("sums", at, event["transaction_id"], line.said["sku"], event["location_id"], 0)
         )
 
 
