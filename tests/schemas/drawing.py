@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from schemas.codes import with_normal_codes
 from schemas.declarations import Field, RecordType, describe
 from schemas.generated.events import Event
 from schemas.generated.records import FROM_RECORD
@@ -25,8 +26,8 @@ _BY_SHAPE: dict[str, st.SearchStrategy[Any]] = {
 
 @cache  # Hypothesis looks through a strategy when it first draws from it
 def events(name: str) -> st.SearchStrategy[Event]:
-    """Events of one kind."""
-    return records(DESCRIPTION.events[name]).map(FROM_RECORD[name])
+    """Events of one kind, with their codes in normal form, as every reader gets them."""
+    return records(DESCRIPTION.events[name]).map(FROM_RECORD[name]).map(with_normal_codes)
 
 
 def records(record: RecordType) -> st.SearchStrategy[dict[str, Any]]:

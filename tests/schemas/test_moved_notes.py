@@ -26,12 +26,14 @@ named = pytest.mark.parametrize(("name", "old"), MOVED, ids=[name for name, _ in
 
 
 def typed(name: str, old: str, text: str = TEXT, **more: Any) -> dict[str, Any]:
-    """The event as a producer of before sends it: no note, no code, the words in the old field."""
+    """The event as a producer of before sends it: no note, no code, no program of points, the words
+    in the old field.
+    """
     event = {key: value for key, value in example(name).items() if key not in NEW}
     return {**event, old: text, **more}
 
 
-NEW = ("note", "reason_code")
+NEW = ("note", "reason_code", "program_id")
 
 
 def keys(event: dict[str, Any]) -> dict[bytes, bytes]:
