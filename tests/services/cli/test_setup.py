@@ -52,11 +52,16 @@ VERSIONS = "select projection, version from hitotsu.projection_version where grp
 
 
 @pytest.mark.servers
-def test_tables_that_moved_to_another_projection_hold_what_it_had_read(servers: Endpoints) -> None:
+def test_tables_that_moved_to_another_projection_hold_what_it_had_read(
+    servers: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute("create database of_moved_tables")
     dsn = make_conninfo(servers.postgres, dbname="of_moved_tables")
-    group = Group("main", of_group("main", "main"))
+    declared = of_group("main", "main")
+    (catalog,) = (one for one in declared if one.name == "catalog")
+    monkeypatch.setattr(catalog, "version", 2)  # that of the move
+    group = Group("main", declared)
     database.prepare(dsn, group)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(BEFORE_THE_MOVE)
