@@ -141,7 +141,7 @@ def sold(sku: str, terminal: str, at: datetime, member: UUID | None = None) -> E
 
 @pytest.mark.parametrize("sent_at", [False, True], ids=["no sent time", "sent time"])
 def test_a_till_that_lives_in_2099_sells_now(shop: Shop, sent_at: bool) -> None:
-    (sku, described), member, till = item(), uuid4(), f"T-{uuid4().hex[:6]}"
+    (sku, described), member, till = item(), uuid4(), f"T-{uuid4().hex[:6].upper()}"
     stamp = datetime(2099, 1, 1, tzinfo=UTC)
     shop.send(described, counted(sku, 10))
     shop.send(sold(sku, till, stamp, member), sent_at=stamp if sent_at else None)
@@ -159,7 +159,7 @@ def test_a_till_that_lives_in_2099_sells_now(shop: Shop, sent_at: bool) -> None:
 
 
 def test_a_till_that_fell_back_to_2000_sells_now(shop: Shop) -> None:
-    (sku, described), member, till = item(), uuid4(), f"T-{uuid4().hex[:6]}"
+    (sku, described), member, till = item(), uuid4(), f"T-{uuid4().hex[:6].upper()}"
     stamp = datetime(2000, 1, 1, tzinfo=UTC)
     shop.send(described, counted(sku, 10))
     shop.send(sold(sku, till, stamp, member), sent_at=stamp)
@@ -169,7 +169,7 @@ def test_a_till_that_fell_back_to_2000_sells_now(shop: Shop) -> None:
 
 
 def test_ages_beat_the_sent_time_of_a_clock_that_was_set_meanwhile(shop: Shop) -> None:
-    (sku, described), till = item(), f"T-{uuid4().hex[:6]}"
+    (sku, described), till = item(), f"T-{uuid4().hex[:6].upper()}"
     begun = now()
     shop.send(described, counted(sku, 10, begun - timedelta(hours=2)))
     shop.send(counted(sku, 8, begun - timedelta(hours=1)))
@@ -182,7 +182,7 @@ def test_ages_beat_the_sent_time_of_a_clock_that_was_set_meanwhile(shop: Shop) -
 
 
 def test_a_clock_within_two_minutes_is_no_discrepancy(shop: Shop) -> None:
-    (sku, described), till = item(), f"T-{uuid4().hex[:6]}"
+    (sku, described), till = item(), f"T-{uuid4().hex[:6].upper()}"
     shop.send(described, counted(sku, 10))
     ahead = now() + timedelta(seconds=90)
     shop.send(sold(sku, till, ahead), sent_at=ahead)
@@ -195,7 +195,7 @@ def test_what_is_set_for_a_time_is_shifted_and_not_capped(shop: Shop) -> None:
     member, lot = uuid4(), str(uuid4())
     wrong = now() + YEAR
     shop.send(
-        told("PointsEarned", f"T-{uuid4().hex[:6]}", wrong, profile_id=str(member),
+        told("PointsEarned", f"T-{uuid4().hex[:6].upper()}", wrong, profile_id=str(member),
              lots=[{"lot_id": lot, "points": 10, "expires_at": text(wrong + YEAR)}]),
         sent_at=wrong,
     )  # fmt: skip

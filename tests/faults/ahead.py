@@ -7,6 +7,7 @@ are sent again with another body, and everybody reads what was written at its pl
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
 import urllib.request
@@ -85,7 +86,9 @@ def _trickle(play: Scene, wire: Wire, many: int) -> list[Append]:
     for number in range(many):
         record = _received(number, FIRST)
         if number == many // 2:
-            record = unstorable.spoilt("StockReceived", record, f"{PLACE}\0")
+            record = unstorable.spoilt(
+                "StockReceived", record, unstorable.TOO_LONG, random.Random(number)
+            )
         sent.append(_append(wire, record))
         play.sender.put(sent[-1])
         play.sender.poll()

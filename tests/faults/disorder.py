@@ -177,8 +177,8 @@ def _unstorable(
     after it. After it, it is another body of an event that was applied.
     """
     name, record = fact
-    kind = chance.choice(list(unstorable.TEXTS))
-    bad = unstorable.spoilt(name, record, unstorable.TEXTS[kind](chance))
+    kind = chance.choice(list(unstorable.KEPT[name]))
+    bad = unstorable.spoilt(name, record, kind, chance)
     place = chance.choice(("alone", "before", "after"))
     if place == "alone":
         bad = {**bad, "meta": {**bad["meta"], "event_id": chance.randbytes(16)}}

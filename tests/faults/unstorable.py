@@ -7,14 +7,17 @@ import random
 from tests.faults.wire import Record
 
 LONGEST = 2_700  # bytes of a text that a row of an index surely holds
+Way = tuple[str, ...]
+NUL, TOO_LONG = "nul", "too long"
 # events, and a text of theirs that reaches Postgres in any batch: it is part of a row's key there,
-# so that no later value of the same batch can take its place; the record's key does not hold it
-KEPT: dict[str, tuple[str, ...]] = {
-    "PurchaseCompleted": ("location_id",),
-    "PointsEarned": ("meta", "producer", "terminal_id"),
-    "StockReceived": ("location_id",),
-    "StockAdjusted": ("location_id",),
-    "StockCounted": ("location_id",),
+# so that no later value of the same batch can take its place; the record's key does not hold it.
+# Codes are read without what is invisible, so that a NUL stays in other texts alone
+KEPT: dict[str, dict[str, Way]] = {
+    "PurchaseCompleted": {TOO_LONG: ("location_id",), NUL: ("receipt_number",)},
+    "PointsEarned": {TOO_LONG: ("meta", "producer", "terminal_id"), NUL: ("rule_version",)},
+    "StockReceived": {TOO_LONG: ("location_id",)},
+    "StockAdjusted": {TOO_LONG: ("location_id",)},
+    "StockCounted": {TOO_LONG: ("location_id",)},
 }
 
 
@@ -28,18 +31,19 @@ def _too_long(chance: random.Random) -> str:
     return "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(3_500))
 
 
-TEXTS = {"nul": _with_nul, "too long": _too_long}
+TEXTS = {NUL: _with_nul, TOO_LONG: _too_long}
+PAIRS = [(name, kind) for name, ways in KEPT.items() for kind in ways]
 
 
-def spoilt(name: str, record: Record, text: str) -> Record:
-    """The event with another text where it is kept."""
-    *way, last = KEPT[name]
+def spoilt(name: str, record: Record, kind: str, chance: random.Random) -> Record:
+    """The event with such a text where it is kept."""
+    *way, last = KEPT[name][kind]
     changed = dict(record)
     here = changed
     for step in way:
         here[step] = dict(here[step])
         here = here[step]
-    here[last] = text
+    here[last] = TEXTS[kind](chance)
     return changed
 
 
@@ -47,10 +51,18 @@ def refused(name: str, record: Record) -> bool:
     """Whether Postgres cannot hold the event."""
     if not applicable(name, record):
         return False
+    texts = {kind: _at(record, way) for kind, way in KEPT[name].items()}
+    long, nul = texts[TOO_LONG], texts.get(NUL)
+    return (isinstance(long, str) and len(long.encode()) > LONGEST) or (
+        isinstance(nul, str) and "\0" in nul
+    )
+
+
+def _at(record: Record, way: Way) -> object:
     text: object = record
-    for step in KEPT[name]:
-        text = text[step] if isinstance(text, dict) else None
-    return isinstance(text, str) and ("\0" in text or len(text.encode()) > LONGEST)
+    for step in way:
+        text = text.get(step) if isinstance(text, dict) else None
+    return text
 
 
 def applicable(name: str, record: Record) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from tests.situations.settling import Settling
 from tests.situations.wire import Event, Wire
 
 PATIENCE_SECONDS = 5.0
+PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,15 @@ class Shop(Amending):
         self, kind: str | None = None, about: Sale | UUID | Event | str = "", **where: str
     ) -> list[dict[str, Any]]:
         """What does not fit and is not settled; `about`: a document or an event that it names."""
-        asked = where | ({"kind": kind} if kind else {})
-        listed: Sequence[dict[str, Any]] = self.wire.ask("/v1/discrepancies", **asked)
+        asked = {"limit": PAGE} | where | ({"kind": kind} if kind else {})
+        listed: list[dict[str, Any]] = []
+        while True:
+            answer = self.wire.get("/v1/discrepancies", **asked)
+            assert answer.status_code == 200, answer.text
+            listed += answer.json()["data"]
+            if (cursor := answer.json()["next_cursor"]) is None:
+                break
+            asked["cursor"] = cursor
         name = _name(about)
         return [one for one in listed if name in json.dumps(one)]
 

@@ -24,6 +24,7 @@ def rules(shop: Shop, since: str, until: str, **changed: Any) -> None:
             "ProgramRulesSet", HEAD_OFFICE, program_id=PROGRAM, version=uuid4().hex,
             accrual="RULES", rules=json.dumps(told), valid_from=valid_from,
         )  # fmt: skip
+    shop.wire.ask("/v1/stock", limit=1)  # sales are judged by rules that are in by then
 
 
 def rings_up(

@@ -47,10 +47,14 @@ class Settling:
         """`touched`: the partitions of sales to which something was sent."""
         if not touched:
             return
-        self._wire.send([_return(*self._sales[place]) for place in sorted(touched)])
-        for place in touched:
-            self._returned[place] += 1
-        self._await(touched)
+        # What was decided is sent in batches, one after the other, each to several partitions: when
+        # the second witnesses are in, so is all of the batch of the first.
+        for _ in range(2):
+            self._wire.send([_return(*self._sales[place]) for place in sorted(touched)])
+            for place in touched:
+                self._returned[place] += 1
+            self._await(touched)
+        self._wire.send([_points(customer) for customer in self._customers.values()])
 
     def _await(self, touched: set[str]) -> None:
         deadline, waiting = time.monotonic() + SECONDS, set(touched)
@@ -58,7 +62,6 @@ class Settling:
             assert time.monotonic() < deadline, f"no points were decided in {sorted(waiting)}"
             time.sleep(PAUSE_SECONDS)
             waiting = {place for place in waiting if not self._decided(place)}
-        self._wire.send([_points(customer) for customer in self._customers.values()])
 
     def _decided(self, place: str) -> bool:
         customer, _ = self._sales[place]

@@ -19,7 +19,6 @@ from tests.situations.wire import Event, Wire
 
 SENDERS, LARGEST_BATCH = 3, 30
 WITHOUT_ITEM = ("clock", "owner_differs", "second_claim")
-PAGE = 500
 
 
 class Waiting:
@@ -149,13 +148,12 @@ class DrawnShop(Shop):
     ) -> list[dict[str, Any]]:
         # the list is long: those of other shops are left out by their items
         found: dict[str, dict[str, Any]] = {}
-        limit = where | {"limit": str(PAGE)}
         for sku in self._skus:
-            for one in super().discrepancies(kind, about, **limit, sku=sku):
+            for one in super().discrepancies(kind, about, **where, sku=sku):
                 found[one["id"]] = one
         for name in WITHOUT_ITEM:
             if kind in (None, name):
-                for one in super().discrepancies(name, about, **limit):
+                for one in super().discrepancies(name, about, **where):
                     found[one["id"]] = one
         return list(found.values())
 

@@ -38,6 +38,7 @@ values ('main', %s, 0, %s, %s)
 on conflict (grp, topic, partition) do update
     set next_offset = excluded.next_offset, applied = excluded.applied
 """
+SALE_TABLE = "create table main.sale (transaction_id uuid, order_id uuid, occurred_at bigint)"
 CURSORS = "truncate hitotsu.points_cursor, hitotsu.match_rules_cursor"
 
 
@@ -164,6 +165,7 @@ async def test_what_fails_comes_again(log: Log) -> None:
 
 async def test_a_sale_that_was_put_aside_is_not_judged(log: Log) -> None:
     log.postgres.execute(CURSORS)
+    log.postgres.execute(SALE_TABLE)
     sale = log.append(SALES)
     log.append(SALES, applied=False)
     last = log.append(SALES)

@@ -29,8 +29,9 @@ TILL = {
     "InquiryClosed", "InquiryAssigned", "InquiryWaiting", "InquiryReopened", "InquiryMerged",
     "InquiryAttributed", "ContactMade",
     "OrderLineCancelled", "PurchaseAmended", "PriceAdjusted", "OrderLineHandedOver",
+    "ProgramJoined", "ProgramLeft", "TerminalDayClosed", "ReceiptNumberUsed",
 }  # fmt: skip
-EC = TILL | {
+EC = TILL - {"TerminalDayClosed", "ReceiptNumberUsed"} | {
     "StockAllocated", "AllocationReleased", "StockShipped", "ConsentGiven", "ConsentWithdrawn",
     "CouponIssued", "CouponUsed", "InboundExpected",
 }  # fmt: skip
@@ -91,7 +92,7 @@ def test_every_location_of_a_contract_is_checked() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_append_its_list_and_nothing_else(shop: Gateway, role: Role) -> None:
     names = sorted(INPUTS)
-    assert len(names) == 55
+    assert len(names) == 60
     answer = shop.post([event(name) for name in names], token=f"as-{role}")
     results = dict(zip(names, answer.json()["results"], strict=True))
     accepted = {name for name, result in results.items() if result["status"] == "accepted"}
@@ -266,7 +267,8 @@ def earning(servers: Any, shop: Gateway) -> Iterator[Gateway]:
             connection.execute(
                 "INSERT INTO earning.program_rules (program_id, valid_from, set_at, version,"
                 " accrual, rules, row_version) VALUES"
-                " ('p', extract(epoch FROM %s::timestamptz) * 1000000, 1, %s, %s, %s, 1)",
+                " ('hitotsu-points', extract(epoch FROM %s::timestamptz) * 1000000, 1, %s, %s, %s,"
+                " 1)",
                 [f"{since}T00:00:00Z", since, accrual, rules],
             )
     with Gateway(servers, HITOTSU_GROUP="earning") as running:

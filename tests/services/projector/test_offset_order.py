@@ -75,7 +75,7 @@ def refusing() -> Group:
 
 def text_of(event: Wordy) -> str:
     if isinstance(event, PurchaseCompleted):
-        return event.location_id
+        return event.receipt_number or ""
     return event.topic if isinstance(event, InquiryOpened) else event.reason
 
 
@@ -102,7 +102,9 @@ def tell(log: Drawn, place: Place, number: int, text: str) -> None:
 def sell(log: Drawn, place: Place, number: int, document: int, units: int, text: str) -> None:
     """A sale under an id and a transaction; both are told in one partition only."""
     far = 1_000_000 * PLACES.index(place)
-    event = replace(sale(far + number, units=units, transaction=far + document), location_id=text)
+    event = replace(
+        sale(far + number, units=units, transaction=far + document), receipt_number=text
+    )
     said = Said(number, f"{document} {units} {text}", text in REFUSED, (document, str(units)))
     log.append(place, event, said)
 

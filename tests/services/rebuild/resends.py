@@ -114,12 +114,11 @@ def received(number: int, sku: str, quantity: int) -> Any:
     return replace(_like("StockReceived", number), sku=sku, quantity=quantity)
 
 
-def sold(number: int, who: UUID, terminal: str) -> Any:
-    """A sale at a terminal."""
+def sold(number: int, who: UUID, receipt: str) -> Any:
+    """A sale with a receipt number."""
     like = _like("PurchaseCompleted", number)
-    producer = replace(like.meta.producer, terminal_id=terminal)
     return replace(
-        like, profile_id=who.bytes, meta=replace(like.meta, producer=producer),
+        like, profile_id=who.bytes, receipt_number=receipt,
         transaction_id=UUID(int=6_000_000 + number).bytes,
     )  # fmt: skip
 
