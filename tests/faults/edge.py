@@ -13,7 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANTS = {
     "occurred_at", "counted_at", "valid_from", "active_from", "expires_at", "expected_at",
 }  # fmt: skip
-DATES = {"expired_on"}
+DATES = {"business_date", "expired_on"}
 CHANGES = {"StockAdjusted", "PointsAdjusted"}
 OPEN = ("Purchase", "Points", "Stock", "Allocation", "Transfer", "Order", "Price")
 

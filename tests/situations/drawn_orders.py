@@ -61,6 +61,8 @@ def drawable() -> list[Story]:
         story
         for name, test in situations().items()
         if "arrival" in inspect.signature(test).parameters
+        # rules of a day have all later sales judged again: too many of them in one program
+        and "day_with(" not in inspect.getsource(test)
         for story in _with_parameters(name, test)
     ]
 

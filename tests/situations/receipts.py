@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ from tests.situations.facts import EC, HEAD_OFFICE, RIGHT, back, line
 from tests.situations.rows import arrivals, row
 
 RULES: dict[str, Any] = {"earn": [{"points": 1, "per": 100}], "return_policy": "go_negative"}
-_days = iter(datetime(2021, 1, 1, 3, tzinfo=UTC) + timedelta(days=2 * n) for n in range(100))
+_days = count()
+FIRST_NOON = datetime(2024, 1, 1, 3, tzinfo=UTC)  # in a year in which no other situation has rules
 
 
 def day_with(shop: Shop, **rules: Any) -> datetime:
     """Noon in Tokyo of a past day on which the program has these rules too, and no other day."""
-    noon = next(_days)
+    noon = FIRST_NOON + timedelta(days=2 * next(_days))
     for valid_from, told in ((noon, RULES | rules), (noon + timedelta(days=1), RULES)):
         shop.tell(
             "ProgramRulesSet", HEAD_OFFICE, program_id="hitotsu-points", version="1",

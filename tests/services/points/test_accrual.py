@@ -22,6 +22,7 @@ from schemas.wire import codec
 from tests.infra.test_topics import widen
 from tests.services.points.drawn_log import DAYS, members_of, tell
 from tests.services.points.program import ONE_IN_TEN, Program, program
+from tests.services.rebuild.trade import forget
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
 TRIED: dict[str, Any] = {
@@ -382,6 +383,7 @@ def test_sales_of_a_partition_that_was_added_while_it_ran_earn_as_all_others_do(
 ) -> None:
     topic, before = "commerce.purchases", TOPICS["commerce.purchases"].partitions
     asyncio.run(widen(shop.road.endpoints.kafka, topic, before + 1))
+    forget(shop.road.endpoints.kafka)  # the kept producer knows the partitions of before
     shop.projector.send_signal(signal.SIGTERM)  # it would look for partitions within ten seconds
     shop.projector.wait(15)
     shop.projector = shop.road.start("projector")
