@@ -48,7 +48,7 @@ def test_other_content_is_a_conflict() -> None:
 
 
 def test_a_sale_that_cannot_be_stored_owns_no_document() -> None:
-    judged = judged_of(sale(1, location_id="a\0"), sale(2, total=5), sale(3))
+    judged = judged_of(sale(1, receipt_number="a\0"), sale(2, total=5), sale(3))
     assert judged.verdicts[PLACE] == ["dead_letter", "applied", "conflict"]
 
 
