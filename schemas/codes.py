@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from schemas.declarations import NAMESPACE, sources
+from schemas.declarations import fields_of, record_in
 
 Form = Callable[[str], str]
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -76,26 +76,12 @@ a nested record.
 def forms_of(name: str) -> Forms:
     """The codes of a record type, nested records included as far as they have any."""
     found: dict[str, Any] = {}
-    for field in _schemas()[NAMESPACE + name]["fields"]:
+    for field in fields_of(name):
         if field.get("is") in ("code", "barcode"):
             found[field["name"]] = upper_code if field.get("case") == "upper" else normal_code
-        elif (record := _record_in(field["type"])) and (within := forms_of(record)):
+        elif (record := record_in(field["type"])) and (within := forms_of(record)):
             found[field["name"]] = within
     return found
-
-
-def _record_in(kind: Any) -> str | None:
-    """The name of the record type in a field's type, without the namespace."""
-    if isinstance(kind, list):
-        return next((name for branch in kind if (name := _record_in(branch))), None)
-    if isinstance(kind, dict):
-        return _record_in(kind["items"]) if kind.get("type") == "array" else None
-    if _schemas().get(kind, {}).get("type") != "record":
-        return None
-    return str(kind).removeprefix(NAMESPACE)
-
-
-_schemas = cache(sources)
 
 
 def with_normal_codes(event: Any) -> Any:

@@ -6,6 +6,7 @@ This is the only module that parses the files; the generator and the lint use it
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,26 @@ def sources(home: Path = HOME) -> dict[str, dict[str, Any]]:
             )
         found[NAMESPACE + schema["name"]] = schema
     return found
+
+
+_schemas = cache(sources)
+
+
+def fields_of(name: str) -> list[dict[str, Any]]:
+    """The fields of a record type of this repository, as in its .avsc file."""
+    fields: list[dict[str, Any]] = _schemas()[NAMESPACE + name]["fields"]
+    return fields
+
+
+def record_in(kind: Any) -> str | None:
+    """The name of the record type in a field's type, without the namespace; None if it has none."""
+    if isinstance(kind, list):
+        return next((name for branch in kind if (name := record_in(branch))), None)
+    if isinstance(kind, dict):
+        return record_in(kind["items"]) if kind.get("type") == "array" else None
+    if _schemas().get(kind, {}).get("type") != "record":
+        return None
+    return str(kind).removeprefix(NAMESPACE)
 
 
 def describe(home: Path = HOME) -> Description:

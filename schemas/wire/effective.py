@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
-from schemas.declarations import NAMESPACE, sources
+from schemas.declarations import fields_of, record_in
 from schemas.generated.events.parts import Meta
 from schemas.wire.bounds import EARLIEST, LATEST
 
@@ -138,23 +138,9 @@ def _happened(times: Times) -> int:
 def times_of(name: str) -> Times:
     """The times of a record type, by field; nested ones as far as they have any."""
     found: dict[str, Any] = {}
-    for field in _schemas()[NAMESPACE + name]["fields"]:
+    for field in fields_of(name):
         if "time" in field:
             found[field["name"]] = field["time"]
-        elif (record := _record_in(field["type"])) and (within := times_of(record)):
+        elif (record := record_in(field["type"])) and (within := times_of(record)):
             found[field["name"]] = within
     return found
-
-
-def _record_in(kind: Any) -> str | None:
-    """The name of the record type in a field's type, without the namespace."""
-    if isinstance(kind, list):
-        return next((name for branch in kind if (name := _record_in(branch))), None)
-    if isinstance(kind, dict):
-        return _record_in(kind["items"]) if kind.get("type") == "array" else None
-    if _schemas().get(kind, {}).get("type") != "record":
-        return None
-    return str(kind).removeprefix(NAMESPACE)
-
-
-_schemas = cache(sources)
