@@ -31,17 +31,19 @@ _WITH = ", ".join(
     f"%(sku)s::text as sku, {columns} from {table} where sku = any(%(codes)s))"
     for table, columns in _OF_ITEM.items()
 )
-# on hand of whole items at the location of each of their cells; `owns`: the own sku of each code
-TOGETHER = f"""
-with item as materialized (
-    select * from unnest(%(owns)s::text[], %(codes)s::text[]) i(own, code)
-), stock_count as not materialized (
+# counts and changes of all codes under their item's own sku; after a CTE `item` (own, code)
+_UNDER_OWN_SKU = """), stock_count as not materialized (
     select c.event_id, i.own as sku, c.location_id, c.counted_at, c.quantity, c.zone
     from item i join stock_count c on c.sku = i.code
 ), stock_cell_change as not materialized (
     select c.event_id, i.own as sku, c.location_id, c.at, c.delta
     from item i join stock_cell_change c on c.sku = i.code
-)
+"""
+# on hand of whole items at the location of each of their cells; `owns`: the own sku of each code
+TOGETHER = f"""
+with item as materialized (
+    select * from unnest(%(owns)s::text[], %(codes)s::text[]) i(own, code)
+{_UNDER_OWN_SKU})
 select t.sku, t.location_id, {ON_HAND}::bigint as on_hand
 from (
     select distinct i.own as sku, c.location_id from item i join stock_cell c on c.sku = i.code
@@ -60,13 +62,7 @@ group by 1, 2
 WHOLE_CELLS = f"""
 with own as materialized ({OWN_SKUS}), item as materialized (
     select sku as own, code from own union select sku, sku from own
-), stock_count as not materialized (
-    select c.event_id, i.own as sku, c.location_id, c.counted_at, c.quantity, c.zone
-    from item i join stock_count c on c.sku = i.code
-), stock_cell_change as not materialized (
-    select c.event_id, i.own as sku, c.location_id, c.at, c.delta
-    from item i join stock_cell_change c on c.sku = i.code
-)
+{_UNDER_OWN_SKU})
 select c.sku, c.location_id, c.on_hand, c.committed, c.unavailable from stock_cell c
 where not exists (select from item i where i.code = c.sku)
 union all
