@@ -248,17 +248,22 @@ def test_ranks_are_by_what_was_spent_in_the_months_before(shop: Program) -> None
     shop.until(lambda: shop.stored(who) == 60)
 
 
-def test_a_rank_counts_what_was_bought_before_and_is_applied_after(shop: Program) -> None:
-    who, now = uuid4(), shop.now()
-    ladder = [{"name": "silver", "spent": 3_000}, {"name": "gold", "spent": 9_000}]
-    earn = [
+SILVER_AND_GOLD = {
+    "earn": [
         {"ranks": ["gold"], "points": 50, "per": 100},
         {"ranks": ["silver"], "points": 20, "per": 100},
-    ]
-    shop.sets(
-        {"earn": [*earn, *ONE_IN_TEN["earn"]], "ranks": {"months": 3, "ladder": ladder}},
-        50, "ranks and late sales",
-    )  # fmt: skip
+        *ONE_IN_TEN["earn"],
+    ],
+    "ranks": {
+        "months": 3,
+        "ladder": [{"name": "silver", "spent": 3_000}, {"name": "gold", "spent": 9_000}],
+    },
+}
+
+
+def test_a_rank_counts_what_was_bought_before_and_is_applied_after(shop: Program) -> None:
+    who, now = uuid4(), shop.now()
+    shop.sets(SILVER_AND_GOLD, 50, "ranks and late sales")
     shop.sells(who, [("tea", 1, 1_000)], at=now - 5 * DAY)
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
     shop.sells(who, [("tea", 1, 4_000)], at=now - 40 * DAY)
@@ -272,15 +277,7 @@ def test_a_rank_counts_what_was_bought_before_and_is_applied_after(shop: Program
 
 def test_a_guests_sale_counts_for_the_rank_of_who_claims_it(shop: Program) -> None:
     who, now = uuid4(), shop.now()
-    ladder = [{"name": "silver", "spent": 3_000}, {"name": "gold", "spent": 9_000}]
-    earn = [
-        {"ranks": ["gold"], "points": 50, "per": 100},
-        {"ranks": ["silver"], "points": 20, "per": 100},
-    ]
-    shop.sets(
-        {"earn": [*earn, *ONE_IN_TEN["earn"]], "ranks": {"months": 3, "ladder": ladder}},
-        49, "ranks and claims",
-    )  # fmt: skip
+    shop.sets(SILVER_AND_GOLD, 49, "ranks and claims")
     shop.sells(who, [("tea", 1, 1_000)], at=now - 5 * DAY)
     shop.until(lambda: shop.kinds(who) == {"earned": 100})
     for paid, treatment in ((9_000, "NONE"), (6_000, "RECALCULATE")):
