@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
@@ -37,7 +38,8 @@ _detached: set[asyncio.Future[Any]] = set()
 
 
 class PostgresAway(Exception):
-    """Postgres cannot be read: no answer, none in time, or no tables yet; the text says which."""
+    """Postgres cannot be read now: no answer, none in time, no tables yet, or tables that changed
+    since a statement was prepared; the text says which."""
 
 
 def keep(task: asyncio.Future[Any]) -> None:
@@ -75,6 +77,8 @@ def away(error: Exception) -> PostgresAway | None:
     """The error as `PostgresAway`; None if it does not mean that Postgres is away."""
     if isinstance(error, _UNPREPARED):
         return PostgresAway("the tables are not prepared yet")
+    if isinstance(error, psycopg.errors.FeatureNotSupported) and "cached plan" in str(error):
+        return PostgresAway("a cached plan is of a table that has changed")
     return PostgresAway(type(error).__name__) if isinstance(error, DOWN) else None
 
 
@@ -134,6 +138,11 @@ class ReadSnapshot:
             if connection is None:
                 return
             try:
-                await connection.rollback()
+                # after a rollback psycopg drops the connection's prepared statements, and Postgres
+                # would parse and plan every statement again
+                if connection.info.transaction_status is TransactionStatus.INTRANS:
+                    await connection.commit()
+                else:
+                    await connection.rollback()
             finally:
                 await self._pool.putconn(connection)
