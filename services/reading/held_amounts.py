@@ -74,6 +74,7 @@ class QueryCoalescer:
         self._key_type = key_type
         self._topic, self._group = topic, group
         self._waiting: list[Question] = []
+        self._loop: asyncio.AbstractEventLoop
         self._connection: AsyncConnection[TupleRow] | None = None
         self._cursor: AsyncCursor[TupleRow] | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -88,7 +89,11 @@ class QueryCoalescer:
 
         `position`: of the rows that the caller has read. The object must not be modified later.
         """
-        loop = asyncio.get_running_loop()
+        if self._asking is None:
+            # asked for once a round: each call of get_running_loop is a system call (getpid)
+            self._loop = asyncio.get_running_loop()
+            self._asking = self._loop.create_task(self._rounds())
+        loop = self._loop
         answer: asyncio.Future[list[TupleRow]] = loop.create_future()
         self._waiting.append(Question(keys, position or {}, answer))
         while self._due and self._due[0][1].done():
@@ -96,8 +101,6 @@ class QueryCoalescer:
         self._due.append((loop.time() + ANSWER_SECONDS, answer))
         if self._timer is None:
             self._timer = loop.call_later(ANSWER_SECONDS, self._end_late)
-        if self._asking is None:
-            self._asking = asyncio.ensure_future(self._rounds())
         return await answer
 
     async def close(self) -> None:
@@ -127,13 +130,13 @@ class QueryCoalescer:
 
     def _end_late(self) -> None:
         """Fails questions that waited too long; a single timer is set for the oldest question."""
-        self._timer, now = None, asyncio.get_running_loop().time()
+        self._timer, now = None, self._loop.time()
         while self._due and (self._due[0][1].done() or self._due[0][0] <= now):
             _, answer = self._due.popleft()
             if not answer.done():
                 answer.set_exception(PostgresAway("no answer in time"))
         if self._due:
-            self._timer = asyncio.get_running_loop().call_at(self._due[0][0], self._end_late)
+            self._timer = self._loop.call_at(self._due[0][0], self._end_late)
 
     def _values(self, asked: Sequence[Question]) -> dict[str, Any]:
         """The statement's parameters: all keys, and the lowest offsets of all positions.

@@ -68,10 +68,16 @@ class RequestReads:
         origin = self._catalog.of(table)
         if not all(values.values()):
             return []
-        found = await self._from_shelf(table, origin, values)
-        if found is None:
+        cached = self._from_cache(table, origin, values)
+        if cached is None:
             ((found, read),) = await self._fetched(origin, [(table, values)])
             self._read_at.setdefault(table, read)
+        else:
+            found, missing = cached
+            if missing:
+                found += await self._added_to_cache(table, origin, missing)
+            if len(found) > 1:
+                found.sort(key=shape(table).order)
         self._note(found, values)
         return found
 
@@ -164,10 +170,10 @@ class RequestReads:
         self._clear.account(route)
         self._snapshot.close()
 
-    async def _from_shelf(
+    def _from_cache(
         self, table: StoredTable, origin: Origin, values: Mapping[str, list[Any]]
-    ) -> Rows | None:
-        """Rows from the row cache, where missing ones are added; None if it cannot be used.
+    ) -> tuple[Rows, list[Any]] | None:
+        """Rows from the row cache, and the values that it lacks; None if it cannot be used.
 
         The cache is for tables that a single, rarely written topic changes.
         """
@@ -176,8 +182,6 @@ class RequestReads:
         if tuple(values) != table.view.by:
             return None
         shelf, group = self._views.shelf, origin.group
-        (listed,) = values.values()
-        wanted = list(dict.fromkeys(listed))
         held = shelf.held(table, group)
         standing = shelf.standing(table, group)
         if held is None or standing is None:
@@ -185,6 +189,8 @@ class RequestReads:
         topic = _alone(table.moved_by)
         if not covers(standing, self.wanted, topic):
             return None
+        (listed,) = values.values()
+        wanted = list(dict.fromkeys(listed))
         found = list(map(held.get, wanted))  # often hundreds of values: no Python loop
         missing: list[Any] = []
         if None in found:
@@ -192,14 +198,15 @@ class RequestReads:
         if len(missing) < len(wanted):
             self.used.add(topic, standing, postgres=False)
             _counted(table.name, "shelf").inc()
-        rows = list(chain.from_iterable(filter(None, found)))
-        if missing:
-            ask = (table, {table.view.by[0]: missing})
-            ((fetched, read),) = await self._fetched(origin, [ask])
-            shelf.put(table, group, missing, fetched, read)
-            rows += fetched
-        rows.sort(key=shape(table).order)
-        return rows
+        return list(chain.from_iterable(filter(None, found))), missing
+
+    async def _added_to_cache(self, table: StoredTable, origin: Origin, missing: list[Any]) -> Rows:
+        """The rows of these values, which the row cache then has too."""
+        assert self._views is not None and table.view is not None
+        (column,) = table.view.by
+        ((fetched, read),) = await self._fetched(origin, [(table, {column: missing})])
+        self._views.shelf.put(table, origin.group, missing, fetched, read)
+        return fetched
 
     async def _fetched(self, origin: Origin, asks: Sequence[Ask]) -> list[tuple[Rows, Position]]:
         """The rows of every request in `asks`, with the position of their source."""

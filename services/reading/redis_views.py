@@ -40,7 +40,8 @@ class Parts:
 class RedisRound:
     """The reads of several requests, sent in one transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.commands: list[bytes] = []
         self.topics: set[Topics] = set()
         self._readers: list[tuple[int, int, Topics, asyncio.Future[Answer]]] = []
@@ -50,7 +51,7 @@ class RedisRound:
 
         The future gets hashes and position, or None if Redis cannot be used.
         """
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         start = len(self.commands)
         for raw in map(str.encode, keys):
             self.commands.append(b"*2\r\n$5\r\nHVALS\r\n$%d\r\n%b\r\n" % (len(raw), raw))
@@ -118,9 +119,10 @@ class ViewReader:
             return None
         round_ = self._rounds.get(group)
         if round_ is None:
-            round_ = self._rounds[group] = RedisRound()
+            loop = asyncio.get_running_loop()
+            round_ = self._rounds[group] = RedisRound(loop)
             # requests of the same turn of the event loop join this round
-            asyncio.get_running_loop().call_soon(self._send, group)
+            loop.call_soon(self._send, group)
         return await round_.join(keys, topics)
 
     def _send(self, group: str) -> None:
