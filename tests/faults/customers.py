@@ -90,7 +90,10 @@ def decision(shop: Shop) -> list[Fact]:
 
 @happens(0.06)
 def rules_of_identity(shop: Shop) -> list[Fact]:
-    """Other rules, or the same ones said again; everybody is grouped by the newest."""
+    """Other rules, or the same ones said again; everybody is grouped by the newest.
+
+    The first are of the set that groups people, so that every log leaves rules in the table.
+    """
     kinds = {
         "card": {"class": "unique"},
         "account": {"class": shop.chance.choice(["unique", "strong"])},
@@ -102,9 +105,12 @@ def rules_of_identity(shop: Shop) -> list[Fact]:
         },
     }
     rules = {"identifiers": kinds, "survivorship": {"sources": ["pos", "ec"]}}
+    rule_set = shop.chance.choice(["identity", "identity", "other"])
+    if not shop.has_identity_rules:
+        rule_set, shop.has_identity_rules = "identity", True
     record = {
         **shop.meta("HEAD_OFFICE"),
-        "rule_set": shop.chance.choice(["identity", "identity", "other"]),
+        "rule_set": rule_set,
         "version": shop.chance.choice(VERSIONS), "rules": json.dumps(rules),
         "valid_from": T0 + shop.chance.randint(0, 2) * DAY,
     }  # fmt: skip

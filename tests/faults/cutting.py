@@ -1,17 +1,22 @@
 """What if the answer to COMMIT never arrives? A proxy before Postgres that loses it.
 
 It passes everything on, reads the server's side, and hangs up when the server says that a
-transaction is committed: what was written is in, and whoever wrote it does not know.
+transaction that wrote rows is committed: they are in, and whoever wrote them does not know. A
+transaction that only read loses nothing, so its answer is not worth a cut.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
+# CommandComplete of a statement that wrote rows: type, length in four bytes, tag
+WROTE = re.compile(rb"C\x00\x00\x00.(?:INSERT 0|UPDATE|DELETE|COPY|MERGE) [1-9]", re.DOTALL)
+LONGEST = 32
 PROJECTOR = b"hitotsu-projector\x00"
 CHUNK, GREETING, EVERY = 1 << 16, 1 << 10, 2
 
@@ -24,7 +29,7 @@ class Connection:
 
 
 class Cutting:
-    """Listens on a port of its own; cuts every second COMMIT of the projectors, so many in all."""
+    """Listens on a port of its own; cuts every second COMMIT of rows of the projectors, so many."""
 
     def __init__(self, postgres: str, many: int) -> None:
         self._target, self.left = urlsplit(postgres), many
@@ -84,15 +89,19 @@ class Cutting:
     async def _answers(
         self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, one: Connection
     ) -> None:
-        tail = b""
+        tail, wrote = b"", False
         while chunk := await server.read(CHUNK):
-            if one.projector and COMMITTED in tail + chunk:
-                self._seen += 1
-                if self.left and self._seen % EVERY == 0:
-                    self.left -= 1
-                    self.cut += 1
-                    return
-            tail = chunk[-len(COMMITTED) + 1 :]
+            if one.projector:
+                known = tail + chunk
+                wrote = wrote or WROTE.search(known) is not None
+                if COMMITTED in known:
+                    self._seen += wrote
+                    if wrote and self.left and self._seen % EVERY == 0:
+                        self.left -= 1
+                        self.cut += 1
+                        return
+                    wrote, known = False, b""
+                tail = known[-LONGEST:]
             to_client.write(chunk)
             await to_client.drain()
 

@@ -51,11 +51,13 @@ class Log:
 
     appends: list[Append] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
+    varied: int = 0
+    """So many of the first appends have every kind of event that the log has."""
 
     def first(self, many: int) -> Log:
         """What was sent when sending ended after so many."""
         appends = self.appends[:many]
-        return Log(appends, Counter(append.kind for append in appends))
+        return Log(appends, Counter(append.kind for append in appends), min(self.varied, many))
 
     def corrupt(self) -> Counter[tuple[str, bytes | None, bytes | None]]:
         """The records that no reader can take for an event."""
@@ -85,6 +87,7 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
     doubling = random.Random(f"doubled {seed}")
     setting = random.Random(f"clocks {seed}")
     placed: list[tuple[float, int, Append]] = []
+    names: dict[int, str] = {}
 
     def put(position: float, append: Append, kind: str) -> None:
         placed.append((position, len(placed), replace(append, kind=kind)))
@@ -100,6 +103,7 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
         if chance.random() < share.late:
             position += chance.uniform(1, 3_000)
             made.sent["late"] += 1
+        names[len(placed)] = fact[0]
         put(position, append, "events")
         if chance.random() < share.resent:
             put(position + chance.expovariate(1 / 2_000), append, "resends")
@@ -118,7 +122,13 @@ def log(seed: int, events: int, edge: bool = False, shares: Shares | None = None
             owed -= 1
             for distance, spoilt, kind in _unstorable(wire, fact, spoiling):
                 put(position + distance, spoilt, kind)
-    made.appends = [append for _, _, append in sorted(placed, key=lambda one: one[:2])]
+    placed.sort(key=lambda one: one[:2])
+    made.appends = [append for _, _, append in placed]
+    first: dict[str, int] = {}
+    for place, (_, number, _) in enumerate(placed):
+        if number in names:
+            first.setdefault(names[number], place)
+    made.varied = max(first.values(), default=-1) + 1
     return made
 
 

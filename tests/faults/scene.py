@@ -92,7 +92,12 @@ class Scene:
         self.progress.start()
 
     def end(self, patience: float = 60.0) -> Judged:
-        """Sends no more, waits until everything is applied, and judges the log."""
+        """Ends the flow, waits until everything is applied, and judges the log.
+
+        Not before every kind of event was sent: a table without rows would compare nothing.
+        """
+        while not self.sender.done and self.sender.sent < self.log.varied:
+            time.sleep(LOOK_SECONDS)
         if not self.sender.done:
             self.sender.stop()
         self.sender.join()

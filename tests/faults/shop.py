@@ -32,6 +32,7 @@ class Shop:
     rung: list[Record] = field(default_factory=list)
     sent: list[Record] = field(default_factory=list)
     settled: list[bytes] = field(default_factory=list)
+    has_identity_rules: bool = False
     announced: list[Record] = field(default_factory=list)
     odd_receipts: list[tuple[str, Record]] = field(default_factory=list)
     slips: set[tuple[str, int | None, str]] = field(default_factory=set)
