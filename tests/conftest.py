@@ -21,11 +21,13 @@ from tests.module_times import (
     pytest_terminal_summary,
 )
 from tests.plain_http import share_certificates
+from tests.scheduling import pytest_xdist_make_scheduler
 
 __all__ = [
     "pytest_collection_modifyitems",
     "pytest_runtest_logreport",
     "pytest_terminal_summary",
+    "pytest_xdist_make_scheduler",
 ]
 
 SERVERS_VARIABLE = "HITOTSU_TEST_SERVERS"

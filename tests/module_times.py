@@ -1,8 +1,8 @@
 """Which test modules take how long: told after a run, and used to start the longest first.
 
 `module_seconds.json` has the seconds of wall time that modules took in a whole run. Workers of
-pytest-xdist take modules in that order, so that none of them begins a long one when the others are
-done. `HITOTSU_WRITE_MODULE_SECONDS=1 make test` writes the file anew.
+pytest-xdist take modules in that order (`scheduling`), so that none of them begins a long one when
+the others are done. `HITOTSU_WRITE_MODULE_SECONDS=1 make test` writes the file anew.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.scheduling import longest_first, module
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = Path(__file__).with_name("module_seconds.json")
@@ -21,9 +23,6 @@ WRITE_VARIABLE = "HITOTSU_WRITE_MODULE_SECONDS"
 BUDGET_SECONDS = 60.0
 SHOWN = 10
 WRITTEN_FROM_SECONDS = 1.0
-# for each test of a module that the file does not know: one that needs servers waits for them
-UNKNOWN_SERVERS_TEST_SECONDS = 5.0
-UNKNOWN_TEST_SECONDS = 0.5
 
 _taken: Counter[str] = Counter()
 
@@ -36,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Fixtures count for the module whose test sets them up."""
-    _taken[_module(report.nodeid)] += report.duration
+    _taken[module(report.nodeid)] += report.duration
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -48,19 +47,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line)
     if os.environ.get(WRITE_VARIABLE):
         SECONDS.write_text(written(_taken), "utf-8")
-
-
-def longest_first(items: Iterable[pytest.Item], seconds: Mapping[str, float]) -> list[pytest.Item]:
-    """The items by module, the longest module first; a module's own order stays."""
-    modules: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(_module(item.nodeid), []).append(item)
-
-    def expected(name: str) -> float:
-        return seconds.get(name, sum(map(_unknown, modules[name])))
-
-    names = sorted(modules, key=lambda name: (-expected(name), name))
-    return [item for name in names for item in modules[name]]
 
 
 def summary(taken: Mapping[str, float]) -> list[str]:
@@ -83,15 +69,6 @@ def written(taken: Mapping[str, float]) -> str:
     return json.dumps(kept, indent=2) + "\n"
 
 
-def _unknown(item: pytest.Item) -> float:
-    servers = item.get_closest_marker("servers") is not None
-    return UNKNOWN_SERVERS_TEST_SECONDS if servers else UNKNOWN_TEST_SECONDS
-
-
 def _over(seconds: float) -> str:
     over = seconds > BUDGET_SECONDS
     return f"  (over the {BUDGET_SECONDS:.0f} s that a module should take)" if over else ""
-
-
-def _module(nodeid: str) -> str:
-    return nodeid.split("::", 1)[0]

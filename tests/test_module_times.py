@@ -1,36 +1,10 @@
-"""Do workers get the longest modules first, and does a run say which were slow?"""
+"""Does a run say which modules were slow, and keep how long all of them took?"""
 
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
-from typing import Any
 
 from tests import module_times
-
-
-def _items(*nodeids: str) -> list[Any]:
-    """Tests whose name begins with `s` need servers."""
-    return [
-        SimpleNamespace(
-            nodeid=nodeid,
-            get_closest_marker=lambda name, servers="::s" in nodeid: servers or None,
-        )
-        for nodeid in nodeids
-    ]
-
-
-def test_the_longest_module_comes_first_and_keeps_its_order() -> None:
-    items = _items("a.py::1", "b.py::2", "b.py::1", "c.py::1", "a.py::2")
-    ordered = module_times.longest_first(items, {"a.py": 3.0, "b.py": 70.0})
-    assert [item.nodeid for item in ordered] == [
-        "b.py::2", "b.py::1", "a.py::1", "a.py::2", "c.py::1",
-    ]  # fmt: skip
-
-
-def test_an_unknown_module_with_servers_comes_before_one_without() -> None:
-    items = _items(*(f"pure.py::{number}" for number in range(9)), "new.py::s1")
-    assert module_times.longest_first(items, {})[0].nodeid == "new.py::s1"
 
 
 def test_a_module_over_its_budget_is_named_however_many_are_slow() -> None:
