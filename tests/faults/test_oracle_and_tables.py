@@ -104,6 +104,34 @@ def test_of_every_line_as_many_units_are_still_sold_as_the_oracle_says() -> None
     assert any(left == 0 for own in said.values() for _, _, left in own)
 
 
+@pytest.mark.parametrize("more", ["total", "net_paid", "tenders", ""])
+def test_a_sale_that_does_not_come_to_its_total_is_a_discrepancy(more: str) -> None:
+    """Such a sale comes first where its copy, which is right, was sent by another road."""
+    wire = Wire()
+    name, sale = next(
+        (name, record)
+        for _, name, record in sent()
+        if name == "PurchaseCompleted" and record["tenders"]
+    )
+    first, *rest = sale["lines"]
+    changes: dict[str, Any] = {
+        "total": {"total": sale["total"] + 100},
+        "net_paid": {"lines": [{**first, "net_paid": first["net_paid"] + 100}, *rest]},
+        "tenders": {"tenders": [*sale["tenders"], {"kind": "CARD", "amount": 100}]},
+        "": {},
+    }
+    record = {**sale, **changes[more]}
+    key, value = wire.key(name, record), wire.encode(name, record)
+    memory = Memory(GROUP)
+    memory.take(effective_event(codec.decode(value), (), MS), 0)
+    (table,) = (table for table in FOLDED if table.name == "purchase_discrepancy")
+    rows = _selected(SELECTS[table.name], list(memory.table(table).values()))
+    read = Read(wire.topics[name], 0, 0, key, value, (), MS)
+    said = oracle.expected([(read, name, record)])[table.name]
+    assert rows == said
+    assert [row[0] for row in said] == (["sums"] if more else [])
+
+
 def test_points_move_in_every_way() -> None:
     names = SELECTS["point_entry"].rpartition(" from ")[0].split(", ")
     rows = [dict(zip(names, row, strict=True)) for row in told()["point_entry"]]

@@ -79,6 +79,8 @@ def followed(transaction_id: bytes, documents: list[tuple[str, Any]]) -> Followe
 
 def _sell(found: Followed, sale: Any) -> None:
     at, event_id = when(sale)
+    if not _adds_up(sale):
+        found.discrepancies.append(("sums", at, sale["transaction_id"], "", sale["location_id"], 0))
     for said in sale["lines"]:
         where = said["location_id"] or sale["location_id"]
         line = Line(said, where, said["quantity"])
@@ -93,6 +95,13 @@ def _sell(found: Followed, sale: Any) -> None:
                 )  # fmt: skip
             else:
                 found.moves.append(Move(sku, place, at, on_hand=-units))
+
+
+def _adds_up(sale: Any) -> bool:
+    """Whether lines and tenders, where they are told, come to the total; nothing is taxed here."""
+    tenders = sale["tenders"] or [{"amount": sale["total"]}]
+    sums = (sum(line["net_paid"] for line in sale["lines"]), sum(one["amount"] for one in tenders))
+    return sums == (sale["total"], sale["total"])
 
 
 def waits(said: Any) -> bool:
