@@ -18,7 +18,7 @@ from tests.situations.facts import Sale
 from tests.situations.settling import Settling
 from tests.situations.wire import Event, Wire
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 PAGE = 500
 
 
@@ -117,7 +117,7 @@ class Shop(Amending):
 
     def settle(self) -> None:
         """Waits until the program has decided about everything that was told."""
-        told, self.told = self.told, set()
+        told, self.told = self.told, {}
         self._settling.wait(told)
 
     def holds_points(self, member: UUID, points: int, seconds: int = 600) -> Hold:

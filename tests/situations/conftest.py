@@ -46,23 +46,29 @@ SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """The line to a stack whose program gives 1 point per 100 yen."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    """Servers of these tests alone."""
     with road(tmp_path_factory.mktemp("situations"), TOKENS) as own:
-        line = Wire(_started(own))
-        try:
-            _open_shop(line)
-            yield line
-        finally:
-            line.close()
+        yield own
 
 
 @pytest.fixture(scope="module")
-def settling(wire: Wire) -> Settling:
-    """Witnesses, which tell when points were decided."""
-    found = Settling(wire)
-    found.start()
-    return found
+def wire(stack: Road) -> Iterator[Wire]:
+    """The line to a stack whose program gives 1 point per 100 yen."""
+    line = Wire(_started(stack))
+    try:
+        _open_shop(line)
+        yield line
+    finally:
+        line.close()
+
+
+@pytest.fixture(scope="module")
+def settling(wire: Wire, stack: Road) -> Iterator[Settling]:
+    """Tells when points were decided."""
+    found = Settling(wire, stack.endpoints)
+    yield found
+    found.close()
 
 
 @pytest.fixture

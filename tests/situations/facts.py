@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.situations.settling import SALES
+from tests.situations.settling import decides_points
 from tests.situations.wire import Event, Wire
 
 STORE, EC, HEAD_OFFICE = "STORE", "EC", "HEAD_OFFICE"
@@ -53,10 +53,10 @@ class Transfer:
 
 @dataclass
 class Facts:
-    """Tells facts. `told`: the partitions of sales that were told something since `settle`."""
+    """Tells facts. `told`: by partition, where what may move points ends, until `settle`."""
 
     wire: Wire
-    told: set[str] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
     _waiting: list[Event] | None = None
     _queued: list[Event] = field(default_factory=list)
     _last: datetime = _NEVER
@@ -320,18 +320,19 @@ class Facts:
 
     def _send(self, events: Sequence[Event], headers: Mapping[str, str] | None = None) -> None:
         self._describe_items()
-        for place in self.wire.send(events, headers):
-            self._note_partition(place)
+        for place, offset in self.wire.places(events, headers):
+            self._note_told(place, offset)
 
     def _describe_items(self) -> None:
         """Sends what items are: it is told by head office, whose clock is right."""
         if self._queued:
             queued, self._queued = self._queued, []
-            self.wire.send(queued)
+            for place, offset in self.wire.places(queued):
+                self._note_told(place, offset)
 
-    def _note_partition(self, place: str) -> None:
-        if SALES in place:
-            self.told.add(place)
+    def _note_told(self, place: str, offset: int) -> None:
+        if decides_points(place):
+            self.told[place] = max(self.told.get(place, 0), offset + 1)
 
     def _event(
         self, kind: str, channel: str, store: str | None = None, /, **fields: Any

@@ -1,114 +1,90 @@
 """Waits until the program's rules have decided the points of everything that was sent.
 
-Points by rules come in events of their own, which nobody outside can name, so no position tells
-when they are in. A witness is sent after everything: a return in the same partition of the sales.
-Sales of a partition are judged in their order, and what was decided is sent in the order of the
-decisions. So once the points of the witness have moved, those of all sales before it are in the
-log; the ends of the partitions of points are then told by events that the gateway takes there.
+Points by rules come in events of their own, which nobody outside can name. So it is read where the
+decisions are made: sales that the log told are followed and put down as due, judged, and their
+events sent by the outbox; the ends of the topic of points are then asked of Kafka.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
+from collections.abc import Callable, Mapping
 
-from tests.situations.wire import Event, Wire
+import psycopg
+from confluent_kafka import Consumer, TopicPartition
 
-SALES, POINTS = "commerce.purchases", "commerce.points"
-PARTITIONS, CANDIDATES = 8, 96
-UNITS, SECONDS, PAUSE_SECONDS = 10_000, 30.0, 0.03
-_NEVER_SOLD = "WITNESS"
+from infra.backend import Endpoints
+from services.points.background.sales_feed import TOPICS
+from tests.situations.wire import Wire
+
+POINTS, PARTITIONS = "commerce.points", 8
+SECONDS, PAUSE_SECONDS = 30.0, 0.02
+# what is judged may have other sales judged again
+CHAINED = 3
+FOLLOWED = "select topic || '-' || partition, next_offset from hitotsu.points_cursor"
+NOW = "select clock_timestamp()"
+DUE = "select 1 from hitotsu.points_due where failed is null and since <= %s limit 1"
+NEWEST = "select coalesce(max(id), 0) from hitotsu.outbox"
+UNSENT = "select 1 from hitotsu.outbox where sent_at is null and id <= %s limit 1"
+
+
+def decides_points(place: str) -> bool:
+    """Whether events in this partition may lead to decisions about points."""
+    return place.rpartition("-")[0] in TOPICS
 
 
 class Settling:
-    """The witnesses of one stack: a customer and a sale in each partition."""
+    """Reads how far the decisions of one stack are."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, endpoints: Endpoints) -> None:
         self._wire = wire
-        self._sales: dict[str, tuple[UUID, UUID]] = {}
-        self._returned: dict[str, int] = {}
-        self._customers: dict[str, UUID] = {}
+        self._database = psycopg.connect(endpoints.postgres, autocommit=True)
+        self._kafka = Consumer({"bootstrap.servers": endpoints.kafka, "group.id": "ends"})
 
-    def start(self) -> None:
-        """Finds a witness for each partition, by sending some to wherever they go."""
-        names = [(uuid4(), uuid4()) for _ in range(CANDIDATES)]
-        places = self._wire.send([_sale(*name) for name in names])
-        self._sales = dict(zip(places, names, strict=True))
-        customers = [uuid4() for _ in range(CANDIDATES)]
-        places = self._wire.send([_points(customer) for customer in customers])
-        self._customers = dict(zip(places, customers, strict=True))
-        assert len(self._sales) == len(self._customers) == PARTITIONS
-        self._returned = dict.fromkeys(self._sales, 0)
-        self._await(set(self._sales))
+    def close(self) -> None:
+        """Closes its connections."""
+        self._database.close()
+        self._kafka.close()
 
-    def wait(self, touched: set[str]) -> None:
-        """`touched`: the partitions of sales to which something was sent."""
-        if not touched:
+    def wait(self, told: Mapping[str, int]) -> None:
+        """Waits until answers show the points of all that was sent.
+
+        `told`: by partition, the offset after what was sent to it since the last time.
+        """
+        if not told:
             return
-        # What was decided is sent in batches, one after the other, each to several partitions: when
-        # the second witnesses are in, so is all of the batch of the first.
-        for _ in range(2):
-            self._wire.send([_return(*self._sales[place]) for place in sorted(touched)])
-            for place in touched:
-                self._returned[place] += 1
-            self._await(touched)
-        self._wire.send([_points(customer) for customer in self._customers.values()])
+        self._until(lambda: self._followed(told), f"not all of {told} was followed")
+        for _ in range(CHAINED):
+            now = self._value(NOW)
+            self._until(lambda now=now: self._none(DUE, now), "sales were not judged")
+        newest = self._value(NEWEST)
+        self._until(lambda: self._none(UNSENT, newest), "decided points were not sent")
+        self._wire.positions |= self._ends()
+        self._wire.ask("/v1/discrepancies", limit=1)
 
-    def _await(self, touched: set[str]) -> None:
-        deadline, waiting = time.monotonic() + SECONDS, set(touched)
-        while waiting:
-            assert time.monotonic() < deadline, f"no points were decided in {sorted(waiting)}"
+    def _followed(self, told: Mapping[str, int]) -> bool:
+        at = dict(self._database.execute(FOLLOWED).fetchall())
+        return all(at.get(place, 0) >= offset for place, offset in told.items())
+
+    def _none(self, statement: str, value: object) -> bool:
+        return self._database.execute(statement.encode(), [value]).fetchone() is None
+
+    def _value(self, statement: str) -> object:
+        row = self._database.execute(statement.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
+    def _ends(self) -> dict[str, int]:
+        places = [TopicPartition(POINTS, number) for number in range(PARTITIONS)]
+        ends = {
+            f"{POINTS}-{place.partition}": self._kafka.get_watermark_offsets(place)[1]
+            for place in places
+        }
+        return {place: end for place, end in ends.items() if end}
+
+    @staticmethod
+    def _until(true: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not true():
+            assert time.monotonic() < deadline, otherwise
             time.sleep(PAUSE_SECONDS)
-            waiting = {place for place in waiting if not self._decided(place)}
-
-    def _decided(self, place: str) -> bool:
-        customer, _ = self._sales[place]
-        answer = self._wire.get(f"/v1/members/{customer}/points")
-        balance = answer.json()["data"]["balance"] if answer.status_code == 200 else None
-        return bool(balance == UNITS - self._returned[place])
-
-
-def _meta() -> dict[str, Any]:
-    producer = {"system": "witness", "channel": "HEAD_OFFICE"}
-    now = datetime.now(UTC).isoformat()
-    return {"event_id": str(uuid4()), "occurred_at": now, "producer": producer}
-
-
-def _sale(customer: UUID, transaction: UUID) -> Event:
-    line = {"line_no": 1, "sku": _NEVER_SOLD, "quantity": UNITS, "unit_price": 100}
-    return {
-        "type": "PurchaseCompleted",
-        "meta": _meta(),
-        "transaction_id": str(transaction),
-        "profile_id": str(customer),
-        "location_id": "WITNESS",
-        "currency": "JPY",
-        "total": 100 * UNITS,
-        "lines": [line | {"net_paid": 100 * UNITS}],
-    }
-
-
-def _return(customer: UUID, transaction: UUID) -> Event:
-    line = {"line_no": 1, "sku": _NEVER_SOLD, "quantity": 1, "refund": 100}
-    return {
-        "type": "PurchaseReturned",
-        "meta": _meta(),
-        "transaction_id": str(transaction),
-        "profile_id": str(customer),
-        "location_id": "WITNESS",
-        "currency": "JPY",
-        "total": 100,
-        "lines": [line],
-    }
-
-
-def _points(customer: UUID) -> Event:
-    return {
-        "type": "PointsAdjusted",
-        "meta": _meta(),
-        "profile_id": str(customer),
-        "points": 1,
-        "reason_code": "witness",
-    }

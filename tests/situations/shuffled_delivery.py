@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,27 +84,28 @@ class ShuffledDelivery:
 
 
 class SharedSettling(Settling):
-    """Waits for the points of many shops by one round of witnesses at a time."""
+    """Waits for the points of many shops together."""
 
     def __init__(self, settling: Settling) -> None:
         self._settling = settling
         self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._touched: set[str] = set()
+        self._told: dict[str, int] = {}
         self._settled = threading.Event()
 
-    def wait(self, touched: set[str]) -> None:
+    def wait(self, told: Mapping[str, int]) -> None:
         """As `Settling.wait`; joins the next round, which begins when the present one has ended."""
-        if not touched:
+        if not told:
             return
         with self._lock:
-            self._touched |= touched
+            for place, offset in told.items():
+                self._told[place] = max(self._told.get(place, 0), offset)
             round_ = self._settled
         with self._turn:
             if round_.is_set():
                 return
             with self._lock:
-                asked, self._touched = self._touched, set()
+                asked, self._told = self._told, {}
                 self._settled = threading.Event()
             self._settling.wait(asked)
             round_.set()
@@ -141,7 +142,7 @@ class DrawnShop(Shop):
         for told, (place, offset) in zip(waiting, places, strict=True):
             self.delivered.append(f"{told['type']} {place} {offset}")
             self.wire.positions[place] = max(self.wire.positions.get(place, 0), offset + 1)
-            self._note_partition(place)
+            self._note_told(place, offset)
 
     def discrepancies(
         self, kind: str | None = None, about: Sale | Any = "", **where: str
