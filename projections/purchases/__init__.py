@@ -31,7 +31,7 @@ MISFITS = ("over_return", "unknown_sale", "unknown_line", "sums")
 
 projection = Projection(
     "purchases",
-    version=5,
+    version=6,
     formerly=("purchase_suppression",),
     former_tables=("purchase", "purchase_return"),
 )

@@ -158,20 +158,21 @@ def of_cancel(event: OrderLineCancelled) -> Document:
 
 
 def of_amendment(event: PurchaseAmended) -> Document:
-    """[kind, at, location, total, lines]: the lines as they are from then on, and if anything of
-    it was told [what else the receipt says].
+    """[kind, at, location, currency, total, lines]: the lines as they are from then on, and if
+    anything of it was told [what else the receipt says].
     """
     receipt = told_by(event)
     return [
-        AMENDED, event.meta.occurred_at, event.location_id, event.total,
+        AMENDED, event.meta.occurred_at, event.location_id, event.currency, event.total,
         [_line(line, None) for line in event.lines], *([] if receipt is None else [receipt]),
     ]  # fmt: skip
 
 
 def of_price(event: PriceAdjusted) -> Document:
-    """[kind, at, location, line number, money given back]."""
+    """[kind, at, location, currency, line number, money given back]."""
     return [
-        ADJUSTED, event.meta.occurred_at, event.location_id, event.line_no, event.amount,
+        ADJUSTED, event.meta.occurred_at, event.location_id, event.currency, event.line_no,
+        event.amount,
     ]  # fmt: skip
 
 

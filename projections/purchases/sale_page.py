@@ -130,8 +130,9 @@ class PaidWith(BaseModel):
 class SaleReceipt(BaseModel):
     """What the receipt says beside its lines. Money in minor units of the currency.
 
-    `not_adding_up`: what does not come to the total: `lines`, `tax`, `tenders`. An amendment says
-    `tax`, `tax_by_rate` and `discounts` anew; tenders are those of the sale.
+    `not_adding_up`: what does not come to the total: `lines`, `tax`, `tenders`; `currency`: an
+    amendment is in another one than the sale. An amendment says `tax`, `tax_by_rate` and
+    `discounts` anew; tenders are those of the sale.
     """
 
     tax: int

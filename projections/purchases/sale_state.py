@@ -46,7 +46,8 @@ class SettledSale:
     were sold. `replaced`: lines whose number an amendment gave to another item or unit, with their
     units that were gone by then. `served_twice`: units taken off because they were already handed
     out for the order. `told`, `told_lines`: the event that says the lines and the total last,
-    the sale's or an amendment's, and these lines. `receipt`: what it says beside them.
+    the sale's or an amendment's, and these lines. `currency`, `receipt`: what it says beside them.
+    `paid_in`: the currency of the sale's own event.
     `voided`: whether a void undid the sale.
     """
 
@@ -58,6 +59,7 @@ class SettledSale:
     location: str = ""
     currency: str = ""
     total: int = 0
+    paid_in: str = ""
     points_paid: int = 0
     order: str | None = None
     receipt_number: str | None = None
@@ -76,14 +78,16 @@ class SettledSale:
 
     @property
     def not_adding_up(self) -> list[str]:
-        """What does not come to the total: `lines`, `tax` or `tenders`.
+        """What does not come to the total: `lines`, `tax` or `tenders`; or the `currency` of an
+        amendment, which is not the one that was paid in.
 
         Tenders paid the total before amendments; what was paid back since is not told.
         """
         receipt = self.receipt
         if self.told != self.document:
             receipt = replace(receipt, tenders=())
-        return not_adding_up(self.told_lines, self.total, receipt)
+        parts = not_adding_up(self.told_lines, self.total, receipt)
+        return parts if self.currency == self.paid_in else ["currency", *parts]
 
     @property
     def shown_lines(self) -> list[SoldUnits]:
@@ -149,6 +153,7 @@ def _tell(sale: SettledSale, name: str, document: Document) -> None:
         _, sale.at, sale.owner, sale.channel, sale.location, sale.currency, sale.total,
         sale.points_paid, sale.order, lines, *printed,
     ) = document  # fmt: skip
+    sale.paid_in = sale.currency
     if printed:
         sale.receipt_number, sale.business_date = printed[:2]
     sale.told, sale.told_at = name, sale.at
@@ -269,11 +274,12 @@ def _void(sale: SettledSale, name: str, document: Document) -> None:
 
 def _amend(sale: SettledSale, name: str, document: Document) -> None:
     """Replaces the lines; units that are gone already cannot be taken off again."""
-    _, at, location, total, lines, *more = document
+    _, at, location, currency, total, lines, *more = document
     if not sale.known:
         sale.effects.append(Effect(document=name, kind=AMENDED, at=at, location=location, sku=""))
         return
     _say_anew(sale, name, at, total, lines, *more)
+    sale.currency = currency
     now = {line.line_no: line for line in sale.told_lines}
     kept = {id(sold): sold.kept for sold in (*sale.lines.values(), *sale.replaced.values())}
 
@@ -341,13 +347,13 @@ def _way(sale: SettledSale, line: Line) -> tuple[object, ...]:
 
 
 def _adjust(sale: SettledSale, name: str, document: Document) -> None:
-    _, at, location, line_no, amount = document
+    _, at, location, currency, line_no, amount = document
     sold = sale.lines.get(line_no)
     if sold is None:
         sale.effects.append(
             Effect(document=name, kind=ADJUSTED, at=at, location=location, sku="", over=1)
         )
-    elif beyond := sold.give_back(amount):
+    elif beyond := sold.give_back(amount) if currency == sale.currency else amount:
         sale.effects.append(
             Effect(
                 document=name, kind=ADJUSTED, at=at, location=location, sku=sold.line.sku,

@@ -40,10 +40,14 @@ class SoldUnits:
         return Fraction(self.open, self.line.quantity) if self.line.quantity else Fraction(1)
 
     def give_back(self, amount: int) -> int:
-        """Money is given back, no units; what is beyond the money of the units still sold."""
+        """Money is given back, no units; what is beyond the money of the units still sold.
+
+        A negative amount takes again what was given back before; below zero, what is beyond that.
+        """
         left = max(Fraction(0), (self.line.paid - self.lowered) * self.kept)
-        fits = min(amount, int(left))
-        self.given_back += amount
+        lowered = max(Fraction(0), self.lowered * self.kept)
+        fits = max(-int(lowered), min(amount, int(left)))
+        self.given_back += amount if amount > 0 else fits
         if fits and self.kept:
             self.lowered += fits / self.kept
         return amount - fits
@@ -56,7 +60,7 @@ class Effect:
     `units`: those that are no longer sold; negative: an amendment sold more. `over`: units that the
     document names beyond those still sold. `line`: None where the sale, or such a line of it, is
     unknown. `unit`: of both amounts; None for pieces. `beyond`: money that was given back beyond
-    what the line cost.
+    what the line cost, in another currency, or below zero.
     """
 
     document: str

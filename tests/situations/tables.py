@@ -14,6 +14,7 @@ from tests.situations import (
     found_codes,
     found_corrections,
     found_days,
+    found_money,
     found_programs,
     found_receipts,
     found_stock,
@@ -28,7 +29,7 @@ from tests.situations import (
 TABLES = (
     corrections, stock, clocks, people, programs, receipts, days, found_corrections, found_stock,
     found_programs, found_receipts, found_days, weights, more_orders,
-    codes, found_codes,
+    codes, found_codes, found_money,
 )  # fmt: skip
 Test = Callable[..., Any]
 
