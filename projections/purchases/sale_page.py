@@ -189,7 +189,7 @@ class Sale(BaseModel):
     discrepancies: list[SaleDiscrepancy]
 
 
-@projection.query("/v1/purchases/{transaction_id}", scope="members:read")
+@projection.query("/v1/purchases/{transaction_id}", scope="purchases:read")
 async def purchase(read: Read, transaction_id: UUID) -> Sale:
     """A purchase with its lines, corrections, points and discrepancies."""
     sales, claims = await read.together(

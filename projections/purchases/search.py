@@ -67,7 +67,7 @@ class FoundSale(BaseModel):
     total: int
 
 
-@projection.query("/v1/purchases/search", scope="members:read", method="POST")
+@projection.query("/v1/purchases/search", scope="purchases:read", method="POST")
 async def sales_sought(read: Read, page: Page, body: SoughtSales) -> list[FoundSale]:
     """Sales with this receipt number, of this order, or of this location and day; newest first."""
     sought, values = _sought(body)

@@ -28,7 +28,7 @@ READS = (
 ANY_PRODUCER = ("events:write", "channel:*", "system:*", "store:*")
 DECIDED = ("stock:reserve", "points:redeem", "purchases:claim")
 IDENTITY = ("identity:search", "identity:review", "identity:decide")
-COMMANDS = ("stock:read", "points:read", *DECIDED)
+COMMANDS = ("stock:read", "points:read", "purchases:read", *DECIDED)
 TOKENS: Mapping[str, tuple[str, ...]] = {
     "till": ("events:write", "channel:STORE", "system:pos", "store:*", *COMMANDS),
     "ec": ("events:write", "channel:EC", "system:ec", "store:*", *COMMANDS),

@@ -10,7 +10,7 @@ from services.http.bearer import token_of
 from services.http.headers import header
 from services.http.operation import Header
 from services.http.problem import Refuse
-from services.runtime.tokens import Tokens
+from services.runtime.tokens import Tokens, allows
 
 PURPOSES = ("support", "order_fulfilment", "loyalty", "operations")
 PURPOSE = Header(
@@ -29,7 +29,7 @@ class Caller:
     purpose: str | None = None
 
     def may(self, scope: str) -> bool:
-        return scope in self.scopes
+        return allows(self.scopes, scope)
 
 
 async def caller_of(request: Request, tokens: Tokens, scope: str) -> Caller:

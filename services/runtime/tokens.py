@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,12 +36,20 @@ SCOPES: dict[str, str] = {
     "points:read": "Read balances and entries.",
     "points:redeem": "Hold, capture, release and redeem points; quote returns.",
     "purchases:claim": "Claim guests' purchases for profiles.",
+    "purchases:read": "Find and read purchases; `members:read` allows it too.",
     "recommendations:read": "Filter candidates for recommendations.",
     "stock:read": "Read stock.",
     "stock:reserve": "Reserve units, commit and release reservations.",
 }
+# scopes that another scope allows as well
+_ALLOWED_BY = {"purchases:read": "members:read"}
 _LIMITS = ("channel:", "system:", "store:")
 WRITES = "events:write"
+
+
+def allows(scopes: Container[str], scope: str) -> bool:
+    """Whether a token that has `scopes` may do what `scope` says."""
+    return scope in scopes or _ALLOWED_BY.get(scope, scope) in scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,8 @@ class Token:
     role: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether the token has this scope."""
-        return scope in self.scopes
+        """Whether the token's scopes allow what this scope says."""
+        return allows(self.scopes, scope)
 
     @property
     def any_store(self) -> bool:

@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.cli.local_services import TOKENS
 from services.runtime.db import pool
 from services.runtime.tokens import (
     Token,
     Tokens,
     TokensUnavailable,
+    allows,
     create,
     register,
     revoke,
@@ -30,6 +32,20 @@ def test_a_limit_allows_its_value_or_all() -> None:
     assert not TILL.within("system", "pos")
     assert TILL.may("events:write")
     assert not TILL.may("operations")
+
+
+def test_who_reads_members_reads_their_purchases_too() -> None:
+    assert allows({"members:read"}, "purchases:read")
+    assert allows({"purchases:read"}, "purchases:read")
+    assert not allows({"purchases:read"}, "members:read")
+    assert not allows({"purchases:claim", "events:write"}, "purchases:read")
+
+
+@pytest.mark.parametrize("name", ["till", "ec"])
+def test_who_takes_goods_back_finds_their_sale_but_no_customers(name: str) -> None:
+    ready = Token(name, frozenset(TOKENS[name]))
+    assert ready.may("purchases:read")
+    assert not ready.may("members:read")
 
 
 def test_an_unknown_scope_is_refused_by_name() -> None:
