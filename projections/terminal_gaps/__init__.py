@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from projections.core import Projection, Row, key, latest_by, maximum, plain, spans
-from projections.terminal_gaps.closings import by_kind, by_rate, said_of
+from projections.terminal_gaps.closings import by_kind, by_rate, ranges_of, said_of
 from schemas.calendars import APART, nominal_date
 from schemas.generated.events import (
     DeadLettered,
@@ -27,7 +27,7 @@ from schemas.generated.events import (
 )
 from schemas.generated.events.parts import TaxByRate, Tender
 
-projection = Projection("terminal_gaps", version=3)
+projection = Projection("terminal_gaps", version=4)
 # Receipt numbers per row. A partition has only a part of a till's receipts, so the ranges in a row
 # do not merge. In a single row they would become ever more, and every batch would write all again.
 BLOCK = 1_000
@@ -136,13 +136,14 @@ def number_used(event: ReceiptNumberUsed) -> Iterator[Row]:
 @projection.on(TerminalDayClosed)
 def day_closed(event: TerminalDayClosed) -> Iterator[Row]:
     """What a till says of a day. Told again from the same first number, the later one counts."""
+    used = ranges_of(event.first_number, event.last_number, event.count)
     yield closing(
         store_id=event.location_id,
         system=event.system or event.meta.producer.system,
         terminal_id=event.terminal_id,
         epoch=event.terminal_epoch,
         day=event.business_date,
-        first=-1 if event.first_number is None else event.first_number,
+        first=event.first_number if used and event.first_number is not None else -1,
         closed_at=event.meta.occurred_at,
         said=said_of(event),
     )

@@ -51,12 +51,12 @@ def closing_of(said: str) -> Closing:
 
 
 def ranges_of(first: int | None, last: int | None, count: int) -> Ranges:
-    """The numbers of a day.
+    """The numbers of a day; none where nothing was counted and the ends are not apart.
 
     Where the last is before the first, the numbers rolled over: to 1 or 0, from the number that
     makes `count` true, which is all nines if it can be. If none does, only both ends are known.
     """
-    if first is None or last is None:
+    if first is None or last is None or (not count and last <= first):
         return []
     if first <= last:
         return [[first, last]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import pytest
+
 from tests.situations.answers import Shop
 from tests.situations.days import closes, missing, rings_up, the_day, the_till, today
 from tests.situations.facts import STORE, line
@@ -100,3 +102,26 @@ def test_f65_numbers_that_are_skipped_between_two_sessions(shop: Shop) -> None:
             used_for="NO_SALE", business_date=str(day),
         )  # fmt: skip
     assert missing(shop, store) == 0
+
+
+@row("F88")
+@pytest.mark.parametrize("numbers", [None, (6, 5)])
+def test_f88_a_day_without_a_receipt(shop: Shop, numbers: tuple[int, int] | None) -> None:
+    """F88. Given: a till closes a day with 0 receipts, by no numbers or by those around them; then
+    a receipt comes after all, and the day is closed again.
+    Right: complete, nothing missing; complete again.
+    """
+    store, day = shop.store(), today()
+    first, last = numbers or (None, None)
+    for receipts in (0, 1):
+        if receipts:
+            rings_up(shop, store, 6, day)
+            first = last = 6
+        shop.tell(
+            "TerminalDayClosed", STORE, store, location_id=store, terminal_id="T1", count=receipts,
+            business_date=str(day), first_number=first, last_number=last, currency="JPY",
+            tenders=[{"kind": "CASH", "amount": 1_000 * receipts}],
+        )  # fmt: skip
+        found = the_till(shop, store, day)
+        assert (found["complete"], found["lacks"], found["closed"]) == (True, [], receipts)
+        assert (the_day(shop, store, day)["complete"], missing(shop, store)) == (True, 0)
