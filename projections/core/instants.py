@@ -7,7 +7,7 @@ after that counts as never.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -77,3 +77,21 @@ Moment = Annotated[
     datetime, BeforeValidator(_asked), Field(description="A time in RFC 3339, with an offset.")
 ]
 """The type of an instant in a request: of a query parameter, or of a field in a body."""
+
+
+def _asked_day(value: Any) -> date:
+    """Pydantic alone would also take seconds since 1970 and midnights for a date."""
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise PydanticCustomError("day", "must be a day as YYYY-MM-DD, such as 2026-11-20")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("day", "is not a day that exists (YYYY-MM-DD)") from None
+
+
+CalendarDate = Annotated[
+    date, BeforeValidator(_asked_day), Field(description="A day as YYYY-MM-DD.")
+]
+"""The type of a day in a request."""

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from projections.core import Page, Read
 from projections.core.documents import unpacked
-from projections.core.instants import instant
+from projections.core.instants import CalendarDate, instant
 from projections.purchases import documents as told
 from projections.purchases import projection, sale
 from projections.purchases.sale_page import EPOCH, day_of
 from projections.purchases.sale_state import settled
 from schemas.currencies import MinorUnits, minor_units
+from schemas.fields import AskedCode, AskedLocation
 
 FOUND = """
 select transaction_id, documents, occurred_at from sale where occurred_at is not null and {sought}
@@ -38,10 +39,10 @@ class SoughtSales(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"receipt_number": "0042"}]}
     )
-    receipt_number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    receipt_number: Annotated[AskedCode, Field(min_length=1, max_length=200)] | None = None
     order_id: UUID | None = None
-    location_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    day: date | None = None
+    location_id: Annotated[AskedLocation, Field(min_length=1, max_length=64)] | None = None
+    day: CalendarDate | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> Self:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from projections.catalog import location
 from projections.core import Read
+from projections.core.instants import CalendarDate
 from projections.terminal_gaps import BLOCK, closing, projection, receipts, till_receipt
 from projections.terminal_gaps.answers import Gap, gaps_of
 from projections.terminal_gaps.closings import Ranges
@@ -25,6 +26,7 @@ from projections.terminal_gaps.till_days import (
     till_day,
     without,
 )
+from schemas.fields import AskedLocation
 
 EPOCH = date(1970, 1, 1)
 DAY, OF_STORE = "%(day)s::int", "store_id = %(store_id)s"
@@ -114,7 +116,7 @@ class BusinessDay(BaseModel):
 
 
 @projection.query("/v1/business-days/{store_id}/{day}", scope="stock:read")
-async def business_day(read: Read, store_id: str, day: date) -> BusinessDay:
+async def business_day(read: Read, store_id: AskedLocation, day: CalendarDate) -> BusinessDay:
     """What was received of a store's business day, against what its tills closed."""
     values = {"store_id": store_id, "day": (day - EPOCH).days}
     uses = [till_receipt, closing, location]

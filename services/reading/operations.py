@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_type_hints
 from uuid import UUID
@@ -143,6 +143,8 @@ def operation(
     for name in own:
         if hints[name] in (datetime, datetime | None):
             raise TypeError(f"{path}: declare the parameter {name} as `Moment`, not `datetime`")
+        if hints[name] in (date, date | None):
+            raise TypeError(f"{path}: declare the parameter {name} as `CalendarDate`, not `date`")
     subject = subject_of(function, resolvers)
     if subject is not None and f"{{{subject.parameter}}}" in path:
         described = inspect.getdoc(subject.function)
