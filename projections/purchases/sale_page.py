@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from projections.catalog import item, location, version_at
+from projections.catalog.barcodes import items_of
 from projections.core import NotFound, Read
 from projections.core.documents import Documents
-from projections.core.instants import instant
+from projections.core.instants import instant, micros
 from projections.purchases import claim, projection, sale
 from projections.purchases import documents as told
 from projections.purchases.sale_state import SettledSale, settled
@@ -245,11 +246,16 @@ def day_of(days: int | None) -> date | None:
 
 
 class _Names:
-    """Names of items and locations as they were when the sale was made."""
+    """Names of items and locations as they were when the sale was made.
+
+    `skus`: by code that was told, the own sku of the item that it belongs to today.
+    """
 
     def __init__(
-        self, items: Iterable[dict[str, Any]], locations: Iterable[dict[str, Any]], at: int
-    ) -> None:
+        self, skus: Mapping[str, str], items: Iterable[dict[str, Any]],
+        locations: Iterable[dict[str, Any]], at: int,
+    ) -> None:  # fmt: skip
+        self._skus = skus
         self._items = _by_code(items, "sku", at)
         self._locations = _by_code(locations, "location_id", at)
 
@@ -257,16 +263,18 @@ class _Names:
     async def read(
         cls, read: Read, whole: SettledSale, corrections: Iterable[tuple[Any, int, str, UUID]]
     ) -> _Names:
-        skus = {sold.line.sku for sold in whole.lines.values()}
+        told_codes = {sold.line.sku for sold in whole.lines.values()}
+        belonging = await items_of(read, told_codes, micros(datetime.now(UTC)))
+        skus = {code: known.sku for code, known in belonging.items()}
         places = {sold.line.location or whole.location for sold in whole.lines.values()}
         places |= {whole.location, *(place for _, _, place, _ in corrections)}
         items, locations = await read.together(
-            (item, {"sku": sorted(skus)}), (location, {"location_id": sorted(places)})
+            (item, {"sku": sorted({*skus.values()})}), (location, {"location_id": sorted(places)})
         )
-        return cls(items, locations, whole.at)
+        return cls(skus, items, locations, whole.at)
 
     def item(self, sku: str) -> str | None:
-        return self._items.get(sku)
+        return self._items.get(self._skus.get(sku, sku))
 
     def location(self, location_id: str) -> str | None:
         return self._locations.get(location_id)
