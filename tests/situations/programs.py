@@ -136,6 +136,25 @@ def test_m9_rules_of_another_program_change_nothing(shop: Shop) -> None:
 
 
 @row("M9")
+def test_m9_a_return_that_names_no_program(shop: Shop) -> None:
+    """M9. Given: a till asks what a return takes back in a program that does not exist.
+    Right: 404 with its name, as for the balance; in the member's own program the 10 points.
+    """
+    shirt, hanako = shop.item("SHIRT"), shop.member()
+    sale = shop.sells(shirt, to=hanako)
+    assert shop.points(hanako) == 10
+    asked = {
+        "transaction_id": str(sale.transaction), "profile_id": str(hanako),
+        "lines": [{"line_no": 1, "quantity": 1}],
+    }  # fmt: skip
+    refused = shop.wire.request("/v1/points/returns", asked | {"program": "hitotsu-point"})
+    assert refused.status_code == 404
+    assert "hitotsu-point" in refused.json()["detail"]
+    answer = shop.wire.request("/v1/points/returns", asked | {"program": DEFAULT})
+    assert answer.json()["taken_back"]["points"] == 10
+
+
+@row("M9")
 def test_m9_rules_that_cannot_be_read(shop: Shop) -> None:
     """M9. Given: unreadable rules. Right: 422 with the field; members earn as before."""
     shirt, hanako = shop.item("SHIRT"), shop.member()

@@ -24,6 +24,7 @@ from services.points.holds.outcomes import ProfileUnknown
 from services.points.program.rules import ReturnPolicy
 from services.points.returns.outcomes import (
     LineUnknown,
+    ProgramUnknown,
     PurchaseOfGuest,
     PurchaseOfOtherMember,
     ReturnExceedsSale,
@@ -103,6 +104,9 @@ NO_OWNER = ProblemType(
 OTHER_OWNER = ProblemType(
     "other-owner", 409, "Conflict", "The purchase belongs to another member.", POSITION
 )
+NO_SUCH_PROGRAM = ProblemType(
+    "program-not-found", 404, "Not Found", "There is no points program of this name.", POSITION
+)
 NO_SUCH_LINE = ProblemType(
     "no-such-line", 409, "Conflict", "The purchase has no such line; see `line_no`.",
     {"line_no": int, **POSITION},
@@ -118,13 +122,15 @@ OTHER_UNIT = ProblemType(
     {"line_no": int, "unit": str | None, **POSITION},
 )  # fmt: skip
 PROBLEMS = (
-    NO_SUCH_PURCHASE, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, OTHER_UNIT, MORE_THAN_SOLD,
+    NO_SUCH_PURCHASE, NO_SUCH_PROGRAM, NO_OWNER, OTHER_OWNER, NO_SUCH_LINE, OTHER_UNIT,
+    MORE_THAN_SOLD,
 )  # fmt: skip
 ANSWERS = OutcomeAnswers(
     accepted={ReturnSettled: Yes(ReturnedPoints)},
     denied={
         ProfileUnknown: UNKNOWN_PROFILE,
         PurchaseUnknown: NO_SUCH_PURCHASE,
+        ProgramUnknown: NO_SUCH_PROGRAM,
         PurchaseOfGuest: NO_OWNER,
         PurchaseOfOtherMember: OTHER_OWNER,
         LineUnknown: NO_SUCH_LINE,

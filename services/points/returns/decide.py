@@ -13,6 +13,7 @@ from schemas.measures import shown
 from services.deciding.outcomes import CommandOutcome, DeniedCommand, PurchaseUnknown
 from services.points.holds.outcomes import ProfileUnknown, TakenLot
 from services.points.program.currencies import refund_of
+from services.points.program.programs import Program
 from services.points.program.rules import EarningRules
 from services.points.program.sold_lines import EarningSale
 from services.points.returns.commands import ReturnBody, ReturnRequest
@@ -20,6 +21,7 @@ from services.points.returns.effective_balances import EffectiveBalances
 from services.points.returns.outcomes import (
     GivenBackAmounts,
     LineUnknown,
+    ProgramUnknown,
     PurchaseOfGuest,
     PurchaseOfOtherMember,
     RefundWithheld,
@@ -44,7 +46,7 @@ class ReturnsState:
 
     `sales`: by transaction id. `terms`: by transaction id and program. `before`: earlier decisions
     by transaction id and program, then by line number. `unseen`: profiles of which no event was
-    applied.
+    applied. `declared`: programs that have rules, and the default one; None: not asked.
     """
 
     here: EffectiveBalances
@@ -52,6 +54,7 @@ class ReturnsState:
     terms: dict[Judged, Terms]
     before: dict[Judged, dict[int, SettledLine]]
     unseen: Collection[UUID] = ()
+    declared: Collection[str] | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedComma
         return PurchaseOfOtherMember()
     sold = {line.line_no: line for line in sale.lines}
     program = state.here.programs.of(body.program)
+    if not _known(program, sale.profile_id, state):
+        return ProgramUnknown(program=program.id)
     before = state.before.get((sale.transaction_id, program.stored), {})
     for line in body.lines:
         if line.line_no not in sold:
@@ -102,6 +107,15 @@ def _sale_of(body: ReturnBody, state: ReturnsState) -> EarningSale | DeniedComma
         if quantity > left:
             return ReturnExceedsSale(line_no=line.line_no, returnable=shown(left, unit))
     return sale
+
+
+def _known(program: Program, buyer: UUID, state: ReturnsState) -> bool:
+    """Whether anything is known of the program: its rules, or points of the buyer's in it."""
+    if state.declared is None or program.id in state.declared:
+        return True
+    profiles = state.here.members.get(buyer, (buyer,))
+    entries = (entry for profile in profiles for entry in state.here.entries.get(profile, ()))
+    return any(entry["program_id"] == program.id for entry in entries)
 
 
 def _settled(

@@ -90,6 +90,17 @@ class PurchaseOfOtherMember(DeniedCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramUnknown(DeniedCommand):
+    """Nobody declared the program, and the buyer has no points of it."""
+
+    program: str
+
+    @property
+    def detail(self) -> str:
+        return f"There is no points program {self.program}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineUnknown(DeniedCommand):
     """The purchase has no line with this number."""
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from services.deciding.answers import Answer
 from services.deciding.profiles import unseen
 from services.points.program.programs import USUAL, Programs
-from services.points.program.sales import sales_of
+from services.points.program.sales import sales_of, versions
 from services.points.returns import settlement_store
 from services.points.returns.answers import ANSWERS
 from services.points.returns.commands import ReturnRequest
@@ -45,7 +45,11 @@ class ReturnsWork:
         # whoever has ledger entries has events: only the others are looked up
         told = {command.body.profile_id for command in commands}
         nothing = await unseen(connection, {one for one in told if not here.entries.get(one)})
-        return ReturnsState(here, sales, terms, before, nothing)
+        declared = None
+        if any(command.body.program for command in commands):
+            every = self._programs.declared(await versions(connection))
+            declared = {program.id for program in every}
+        return ReturnsState(here, sales, terms, before, nothing, declared)
 
     async def decide(
         self, connection: Connection, seen: ReturnsState, commands: Sequence[ReturnRequest]
