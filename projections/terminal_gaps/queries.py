@@ -32,7 +32,8 @@ class TerminalGaps(BaseModel):
     """A till's lowest and highest receipt number, seen or closed, and those missing between
     (`missing`: how many). A wide hole outside of closed days is not missing: the till began anew.
 
-    `epoch`: a till has a new one when it begins to number anew.
+    `epoch`: a till has a new one when it begins to number anew. Where it begins anew without one,
+    a number that came on any day is not missing here; its business days know each day's.
     """
 
     system: str
