@@ -22,6 +22,8 @@ QUESTIONS = {
     "suppression": "買った物をまた薦めていないか",
     "inquiries": "誰が何を問い合わせたか",
     "purchases": "売上の一行一行は、その後も含めて正しいか",
+    "receipts": "値引・送料・税率ごとの税・支払は一円まで合っているか",
+    "business days": "どの店のどの端末も、一日の締めと合っているか",
     "discrepancies": "合わないものはすべて見つかるか",
     "terminal_gaps": "届いていないレシートはどれか",
     "totals": "合計は合っているか",

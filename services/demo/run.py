@@ -18,10 +18,12 @@ from services.demo.common.comparison import ReportRow
 from services.demo.duplicate_pairs import LinkageResult, activate_estimated_rules, linkage_result
 from services.demo.questions import (
     balances,
+    business_days,
     discrepancies,
     inquiries,
     members,
     purchases,
+    receipts,
     stock,
     suppression,
     terminal_gaps,
@@ -43,6 +45,8 @@ QUESTIONS: dict[str, Question] = {
     "suppression": suppression.ask,
     "inquiries": inquiries.ask,
     "purchases": purchases.ask,
+    "receipts": receipts.ask,
+    "business days": business_days.ask,
     "discrepancies": discrepancies.ask,
     "terminal_gaps": terminal_gaps.ask,
     "totals": totals.ask,
@@ -142,7 +146,10 @@ class Demo:
         items = oracle.items()
         rows = []
         tally: Counter[str] = Counter()
-        sizes = {"stock": len(items), "discrepancies": 1, "terminal_gaps": 1, "totals": 1}
+        sizes = {
+            "stock": len(items), "receipts": oracle.sales(), "business days": oracle.days(),
+            "discrepancies": 1, "terminal_gaps": 1, "totals": 1,
+        }  # fmt: skip
         for name, question in QUESTIONS.items():
             row, size = ReportRow(name), sizes.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")

@@ -21,8 +21,8 @@ class Oracle:
         self._connection.execute(f"ATTACH '{path}' AS rows (READ_ONLY)")
         self._connection.execute(f"SET memory_limit = '512MB'; SET temp_directory = '{path}.spill'")
         self._connection.execute("SET search_path = 'memory,rows'")
-        self._connection.execute(_sql("given"))
-        self._connection.execute(_sql("known"))
+        for name in ("given", "money", "days", "known"):
+            self._connection.execute(_sql(name))
 
     def expected(self, row: str) -> Iterator[Row]:
         """The result of the query in `<row>.sql` beside this module, in the order of the query."""
@@ -64,6 +64,14 @@ class Oracle:
     def lines(self) -> int:
         """Number of lines sold in both channels."""
         return self._numbers("SELECT count(*) FROM line")[0]
+
+    def sales(self) -> int:
+        """Number of sales that were sent, in both channels."""
+        return self._numbers("SELECT count(*) FROM sale WHERE NOT held_back")[0]
+
+    def days(self) -> int:
+        """Number of business days of all locations of which anything was sent."""
+        return len({(day["location"], day["date"]) for day in self.records("business_days")})
 
     def items(self) -> list[int]:
         return self._numbers("SELECT i_item_sk FROM item ORDER BY 1")

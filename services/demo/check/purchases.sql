@@ -15,19 +15,24 @@ cancels AS (
 taken AS (
     SELECT channel, number, sum(taken_back) AS points FROM back WHERE sent GROUP BY ALL
 )
-SELECT channel, number, customer, sale.happened, location, copied, sale.cents,
+SELECT channel, number, customer, sale.happened, location, copied,
+       receipt.total AS cents,
        earned, redeemed,
        cast(ifnull(taken.points, 0) + ifnull(cancels.points, 0) AS BIGINT) AS taken_back,
        ifnull(slips.many, 0) AS slips, ifnull(cancels.many, 0) AS cancels,
-       ifnull(oddities.many, 0) AS oddities,
-       item, quantity, line.cents AS paid, leaves_from,
+       cast(sale.amended AS INTEGER) AS amendments,
+       cast(receipt.given_back > 0 AS INTEGER) AS adjustments,
+       ifnull(oddities.many, 0) + cast(len(not_adding_up) > 0 AS INTEGER) AS oddities,
+       item, left_quantity AS quantity, left_cents AS paid, leaves_from,
+       if(line_no = 1, receipt.given_back, 0) AS given_back,
        CASE WHEN channel = 'STORE' THEN 'IMMEDIATE' WHEN picked_up THEN 'PICKUP' ELSE 'SHIP' END
          AS fulfilment,
        cast(ifnull(returned, 0) AS BIGINT) AS returned,
        cast(ifnull(refunded, 0) AS BIGINT) AS refunded,
-       if(line.cancelled, quantity, 0) AS cancelled
+       if(line.cancelled, left_quantity, 0) AS cancelled
 FROM line
 JOIN sale USING (channel, number)
+JOIN receipt USING (channel, number)
 LEFT JOIN gone USING (channel, number, item)
 LEFT JOIN slips USING (channel, number)
 LEFT JOIN oddities USING (channel, number)

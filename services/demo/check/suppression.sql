@@ -14,7 +14,7 @@ bought AS (
     FROM line
     JOIN sale USING (channel, number)
     LEFT JOIN gone USING (channel, number, item)
-    WHERE NOT held_back AND NOT cancelled AND line.quantity > ifnull(gone.units, 0)
+    WHERE NOT held_back AND NOT cancelled AND line.left_quantity > ifnull(gone.units, 0)
 ),
 met AS (
     SELECT customer, item, kind, category, max(bought_at) AS last

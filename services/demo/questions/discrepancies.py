@@ -39,6 +39,7 @@ def _answered(entry: dict[str, Any]) -> tuple[object, ...]:
     if entry["since"] is not None and kind != "clock":  # whose time is the arrival
         at = datetime.fromisoformat(entry["since"]).astimezone(names.JST).replace(tzinfo=None)
     return (
-        kind, place_of(entry["location_id"]), entry["sku"], _TERMINALS.get(terminal, terminal),
-        next(iter(entry["documents"]), None), at, entry["quantity"],
+        kind, place_of(entry["location_id"]), entry["sku"] or None,
+        _TERMINALS.get(terminal, terminal), next(iter(entry["documents"]), None), at,
+        entry["quantity"],
     )  # fmt: skip

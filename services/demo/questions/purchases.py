@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from services.demo.common.answers import Answers, in_parallel
-from services.demo.questions.places import place_of
+from services.demo.questions.places import item_of, place_of
 from services.demo.questions.questionnaire import PendingQuestion
 from services.demo.shop import names
 from services.demo.shop.sales import copy_id
@@ -22,6 +22,10 @@ from services.demo.shop.sales import copy_id
 # the gateway measures a wrong clock as exactly as the request is fast
 TOLERATED = timedelta(minutes=2)
 PAGE_EVERY = 5
+_CORRECTIONS = {
+    "return": "slips", "cancel": "cancels", "amendment": "amendments",
+    "price_adjustment": "adjustments",
+}  # fmt: skip
 Record = dict[str, Any]
 Values = dict[str, object]
 
@@ -84,7 +88,7 @@ def _of_list(found: Record, happened: datetime) -> Values:
         "cents": found["total"],
         "happened": _time(found["occurred_at"], happened),
         **{
-            f"item {line['sku']}": (line["quantity"], line["returned"], line["refunded"])
+            f"item {item_of(line['sku'])}": (line["quantity"], line["returned"], line["refunded"])
             for line in found["lines"]
         },
     }
@@ -118,11 +122,11 @@ def _expected_of_page(lines: list[Record]) -> Values:
         **{name: of[name] for name in header},
         "day": of["happened"].date(),
         "points": (of["earned"], of["redeemed"], of["taken_back"], 0),
-        "corrections": +Counter({"return": of["slips"], "cancel": of["cancels"]}),
+        "corrections": +Counter({name: of[column] for name, column in _CORRECTIONS.items()}),
         **{
             f"item {line['item']}": (
                 line["quantity"], line["paid"], line["leaves_from"], line["fulfilment"],
-                line["returned"], line["refunded"], line["cancelled"], 0, 0,
+                line["returned"], line["refunded"], line["cancelled"], 0, line["given_back"],
             )
             for line in lines
         },
@@ -144,12 +148,13 @@ def _of_page(found: Record, answers: Answers, happened: datetime) -> Values:
         ),
         "corrections": Counter(correction["kind"] for correction in found["corrections"]),
         **{
-            f"item {line['sku']}": (
+            f"item {item_of(line['sku'])}": (
                 line["quantity"], line["paid"], place_of(line["location_id"]), line["fulfilment"],
                 line["returned"], line["refunded"], line["cancelled"], line["voided"],
                 line["given_back"],
             )
             for line in found["lines"]
+            if line["kind"] == "GOODS"
         },
     }  # fmt: skip
 

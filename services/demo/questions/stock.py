@@ -53,13 +53,16 @@ def _units(cell: dict[str, Any]) -> tuple[int, ...]:
 
 
 async def _nothing_else(asking: PendingQuestion) -> None:
-    """Checks that the list of all stock has every item at every location, and nothing else."""
+    """Checks that the list of all stock has every code at every location, and nothing else."""
     expected = {
-        f"{cell['location']} item {cell['item']}": _units(cell)
-        for cell in asking.oracle.records("stock")
-        if cell["at_time"] == NOW and cell["location"] != TOTAL
+        f"{cell['location']} {_code(cell)}": _units(cell)
+        for cell in asking.oracle.records("stock_list")
     }
     listed = {}
     async for cell in asking.answers.pages("/v1/stock"):
-        listed[f"{place_of(cell['location_id'])} item {cell['sku']}"] = _units(cell)
+        listed[f"{place_of(cell['location_id'])} {cell['sku']}"] = _units(cell)
     asking.row.mapping("list: ", expected, listed)
+
+
+def _code(cell: dict[str, Any]) -> str | None:
+    return names.barcode(cell["item"]) if cell["barcode"] else names.sku(cell["item"])

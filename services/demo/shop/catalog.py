@@ -67,6 +67,8 @@ def _items(rows: Rows) -> Iterator[Json]:
             "category": names.category(category),
             "product_id": product,
         }
+        if (barcode := names.barcode(item)) is not None:
+            event["barcodes"] = [barcode]
         if brand is not None:
             event["brand"] = brand
         if price is not None:

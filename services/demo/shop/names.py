@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+from schemas.barcodes import check_digit
 from services.sdk.ids import profile_id
 
 JST = timezone(timedelta(hours=9), "JST")
@@ -16,6 +17,7 @@ POS, EC, WAREHOUSE, HEAD_OFFICE = "pos", "ec", "wms", "mdm"
 CHANNELS = {POS: "STORE", EC: "EC", WAREHOUSE: "HEAD_OFFICE", HEAD_OFFICE: "HEAD_OFFICE"}
 SELLING = {"STORE": POS, "EC": EC}  # systems that sell, by channel
 STORES, TERMINALS = 5, 3
+BARCODE_EVERY, SCANNING_STORE = 10, 2
 ONE_IN = 5  # the EC account of every fifth customer has no phone number
 CURRENCY = "JPY"  # a cent of the generated prices is a yen here
 OPENING = datetime(1998, 1, 1, tzinfo=JST)
@@ -28,6 +30,13 @@ Json = dict[str, Any]
 def demo_id(*parts: object) -> str:
     """A UUIDv5 of these parts: the same parts give the same id."""
     return str(uuid5(_DEMO, "/".join(map(str, parts))))
+
+
+def uuid7_of(at: datetime, *parts: object) -> str:
+    """A UUIDv7 of that time whose other bits follow from these parts."""
+    bits = uuid5(_DEMO, "/".join(map(str, parts))).int & (1 << 74) - 1
+    version = int(at.timestamp() * 1000) << 80 | 7 << 76 | bits >> 62 << 64
+    return str(UUID(int=version | 2 << 62 | bits & (1 << 62) - 1))
 
 
 def profile(system: str, customer: int) -> str:
@@ -67,6 +76,24 @@ def sku(item: int) -> str:
     return str(item)
 
 
+def barcode(item: int) -> str | None:
+    """The GTIN-13 of an item beside its number; only every tenth item has one."""
+    if item % BARCODE_EVERY:
+        return None
+    digits = f"20{item:010d}"
+    return f"{digits}{check_digit(digits)}"
+
+
+def code(item: int, store: int | None) -> str:
+    """The code by which a store names an item; None: the web shop."""
+    return (barcode(item) if store == SCANNING_STORE else None) or sku(item)
+
+
+def full_width(text: str) -> str:
+    """The text in full-width letters."""
+    return "".join(chr(ord(letter) + 0xFEE0) for letter in text)
+
+
 def category(name: str | None) -> str:
     return name or "Unsorted"
 
@@ -96,7 +123,9 @@ def meta(
     if store is not None:
         producer["store_id"] = location(store)
     if terminal is not None:
-        producer |= {"terminal_id": till(terminal), "terminal_sequence": sequence}
+        producer["terminal_id"] = till(terminal)
+    if sequence is not None:
+        producer["terminal_sequence"] = sequence
     envelope: Json = {"event_id": event_id, "occurred_at": instant(at), "producer": producer}
     if correlation is not None:
         envelope["correlation_id"] = correlation

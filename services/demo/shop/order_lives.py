@@ -10,16 +10,19 @@ from typing import Any
 
 from services.demo.shop import names
 from services.demo.shop.moments import DemoMoment
+from services.demo.shop.money import SoldLine
 from services.demo.shop.names import Json
 from services.demo.shop.points import earned, taken_back
 from services.demo.shop.rows import Rows
 from services.demo.shop.sales import moment, pickup_store
+from services.demo.shop.web_orders import is_amended
 
 CANCELLED_EVERY = 97
 _ALLOCATED, _CANCELLED, _SHIPPED = (timedelta(days=days) for days in (1, 2, 3))
 # lines without units have nothing to send
 _LINES = """
-SELECT number, customer, line_no, item, quantity, net_paid, order_line.line_place,
+SELECT number, customer, line_no, item, quantity, unit_price, net_paid, discount,
+       order_line.line_place, is_first_of_several,
        "order".place, placed.d_date AS placed_day, second,
        of_line.d_date AS line_day, of_order.d_date AS order_day
 FROM web_order AS "order" JOIN web_line AS order_line USING (number)
@@ -41,6 +44,7 @@ _BY_ORDER_SHIPPED = (
 class DemoOrderLine:
     """A line of an order. `counter`: the store where it is picked up; None if it is shipped.
 
+    `quantity`, `net_paid`: as an amendment left them. `points`: what the line earned, as sold.
     `leaves_at`: when it is shipped or handed over, unless it was cancelled.
     """
 
@@ -50,6 +54,7 @@ class DemoOrderLine:
     item: int
     quantity: int
     net_paid: int
+    points: int
     cancelled: bool
     counter: int | None
     placed_at: datetime
@@ -126,16 +131,20 @@ def _lines(rows: Rows, query: str) -> Iterator[DemoOrderLine]:
 
 
 def _line(
-    number: int, customer: int | None, line_no: int, item: int, quantity: int, net_paid: int,
-    line_place: int, order_place: int, placed_day: Any, second: int, line_day: Any, order_day: Any,
+    number: int, customer: int | None, line_no: int, item: int, quantity: int, unit_price: int,
+    net_paid: int, discount: int, line_place: int, is_first_of_several: bool | None,
+    order_place: int, placed_day: Any, second: int, line_day: Any, order_day: Any,
 ) -> DemoOrderLine:  # fmt: skip
     placed_at = moment(placed_day, second)
     counter = pickup_store(number, order_place)
     day = line_day if counter is None else order_day
+    left = SoldLine(line_no, item, quantity, unit_price, net_paid, discount)
+    if is_amended(order_place, is_first_of_several):
+        left = left.with_one_unit_less
     return DemoOrderLine(
-        number=number, customer=customer, line_no=line_no, item=item, quantity=quantity,
-        net_paid=net_paid, cancelled=is_cancelled(line_place, quantity), counter=counter,
-        placed_at=placed_at,
+        number=number, customer=customer, line_no=line_no, item=item, quantity=left.quantity,
+        net_paid=left.net_paid, points=earned(net_paid),
+        cancelled=is_cancelled(line_place, quantity), counter=counter, placed_at=placed_at,
         leaves_at=placed_at + _SHIPPED if day is None else moment(day, second),
     )  # fmt: skip
 
@@ -156,7 +165,6 @@ def _cancelled(line: DemoOrderLine, at: datetime) -> Iterator[Json]:
     if line.customer is not None:
         event["profile_id"] = names.profile(names.EC, line.customer)
     yield event
-    points = earned(line.net_paid)
-    if line.customer is not None and points:
+    if line.customer is not None and line.points:
         meta = line.meta(names.EC, "PointsReversed of a cancel", at, event["meta"]["event_id"])
-        yield taken_back(meta, names.EC, line.customer, line.number, line.line_no, points)
+        yield taken_back(meta, names.EC, line.customer, line.number, line.line_no, line.points)

@@ -182,7 +182,7 @@ def _returned(back: DemoReturn, slip: int = 1) -> Json:
         "lines": [
             {
                 "line_no": back.line_no,
-                "sku": names.sku(back.item),
+                "sku": names.code(back.item, back.store),
                 "quantity": back.quantity,
                 "refund": back.refund,
                 "disposition": back.disposition,

@@ -14,7 +14,8 @@ import duckdb
 FETCH = 2_000
 
 # A ticket's lines repeat its header columns, some of them null: `max` finds the one value, if any.
-# `place` is a row's position, from 1, in the order by which the shop's oddities count.
+# `place` is a row's position, from 1, in the order by which the shop's oddities count; `day_place`
+# that of a terminal's day.
 _VIEWS = """
 CREATE TABLE receipt AS
 WITH header AS (
@@ -28,12 +29,11 @@ WITH header AS (
 ),
 numbered AS (
     SELECT *,
-           row_number() OVER (PARTITION BY store, terminal ORDER BY date_sk, second, number)
-             AS sequence,
-           row_number() OVER (ORDER BY date_sk, second, number) AS place
+           row_number() OVER (ORDER BY date_sk, second, number) AS place,
+           dense_rank() OVER (ORDER BY date_sk, store, terminal) AS day_place
     FROM header
 )
-SELECT *, place % 997 = 0 AS held_back FROM numbered;
+SELECT *, place % 997 = 0 AS held_back, NULL::BIGINT AS shipping FROM numbered;
 
 CREATE TABLE web_order AS
 WITH header AS (
@@ -41,12 +41,22 @@ WITH header AS (
            max(ws_bill_customer_sk) AS customer,
            max(ws_sold_date_sk) AS date_sk,
            max(ws_sold_time_sk) AS second,
-           max(ws_ship_date_sk) AS ship_date_sk
+           max(ws_ship_date_sk) AS ship_date_sk,
+           (sum(coalesce(ws_ext_ship_cost, 0)) * 100)::BIGINT AS shipping
     FROM shop.web_sales GROUP BY ws_order_number
 )
 SELECT *, row_number() OVER (ORDER BY number) AS place,
-       NULL::BIGINT AS store, NULL::BIGINT AS terminal, NULL::BIGINT AS sequence
+       NULL::BIGINT AS store, NULL::BIGINT AS terminal, NULL::BIGINT AS day_place,
+       false AS held_back
 FROM header;
+
+CREATE TABLE of_both AS
+SELECT channel, number, row_number() OVER (ORDER BY date_sk, second, channel, number)
+         AS receipt_place
+FROM (
+    SELECT 'STORE' AS channel, number, date_sk, second FROM receipt
+    UNION ALL SELECT 'EC', number, date_sk, second FROM web_order
+);
 
 CREATE TABLE store_line AS
 SELECT ss_ticket_number AS number,
@@ -54,17 +64,21 @@ SELECT ss_ticket_number AS number,
        ss_item_sk AS item,
        coalesce(ss_quantity, 0) AS quantity,
        (coalesce(ss_sales_price, 0) * 100)::BIGINT AS unit_price,
-       (coalesce(ss_net_paid, 0) * 100)::BIGINT AS net_paid
+       (coalesce(ss_net_paid, 0) * 100)::BIGINT AS net_paid,
+       (coalesce(ss_coupon_amt, 0) * 100)::BIGINT AS discount
 FROM shop.store_sales;
 
 CREATE TABLE web_line AS
 SELECT ws_order_number AS number,
        row_number() OVER (PARTITION BY ws_order_number ORDER BY ws_item_sk) AS line_no,
        row_number() OVER (ORDER BY ws_order_number, ws_item_sk) AS line_place,
+       min(if(ws_quantity > 1, ws_item_sk, NULL)) OVER (PARTITION BY ws_order_number) = ws_item_sk
+         AS is_first_of_several,
        ws_item_sk AS item,
        coalesce(ws_quantity, 0) AS quantity,
        (coalesce(ws_sales_price, 0) * 100)::BIGINT AS unit_price,
        (coalesce(ws_net_paid, 0) * 100)::BIGINT AS net_paid,
+       (coalesce(ws_coupon_amt, 0) * 100)::BIGINT AS discount,
        ws_ship_date_sk AS line_ship_date_sk
 FROM shop.web_sales;
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -11,27 +11,26 @@ from typing import Any
 
 from services.demo.shop import clocks, names
 from services.demo.shop.moments import DemoMoment
+from services.demo.shop.money import ReceiptMoney, SoldLine, is_wrong, tenders
 from services.demo.shop.names import Json
 from services.demo.shop.points import earned, lot_id
 from services.demo.shop.rows import Rows
 from services.sdk.ids import event_id_for
 
-_RECEIPTS = """
-SELECT number, customer, d_date, second, store, terminal, sequence, place,
-       line_no, item, quantity, unit_price, net_paid
+COLUMNS = """
+SELECT number, customer, d_date, second, store, terminal, place, receipt_place, day_place,
+       held_back, shipping, line_no, item, quantity, unit_price, net_paid, discount
+"""
+_COPIED = f"""{COLUMNS}
 FROM receipt JOIN store_line USING (number) JOIN shop.date_dim ON d_date_sk = date_sk
+JOIN of_both ON of_both.channel = 'STORE' AND of_both.number = receipt.number
 WHERE NOT held_back AND store = $1 AND terminal = $2 AND place % $3 = 0
-ORDER BY sequence, line_no
-"""
-_ORDERS = """
-SELECT number, customer, d_date, second, store, terminal, sequence, place,
-       line_no, item, quantity, unit_price, net_paid
-FROM web_order JOIN web_line USING (number) JOIN shop.date_dim ON d_date_sk = date_sk
-ORDER BY d_date, second, number, line_no
-"""
-HEADER_COLUMNS = 8
-EPOCH = 0  # no till of the demo restarts its receipt numbers
-COPIED_EVERY, PICKED_UP_EVERY = 89, 13
+ORDER BY date_sk, second, receipt.number, line_no
+""".replace("SELECT number", "SELECT receipt.number")
+HEADER_COLUMNS = 11
+EPOCH = 0  # no till of the demo raises it, not even the one that starts its numbers anew
+COPIED_EVERY, PICKED_UP_EVERY, FULL_WIDTH_EVERY = 89, 13, 97
+STARTS_ANEW = (5, 1)  # store and terminal
 _DAYS_END = timedelta(hours=23, minutes=59, seconds=59)
 
 Redemptions = dict[tuple[str, int], int]
@@ -42,7 +41,9 @@ class DemoSale:
     """The header of a receipt or an order; till columns are None for an order.
 
     `place`: its position, from 1, among all receipts by time, or among all orders by number.
-    `ahead`: how far the till's clock is ahead.
+    `receipt_place`: among receipts and orders by time. `day_place`: of its day among the days of
+    all terminals. `shipping`: in yen; None for a receipt. `sequence`: its receipt number at the
+    till. `ahead`: how far the till's clock is ahead.
     """
 
     system: str
@@ -51,13 +52,17 @@ class DemoSale:
     at: datetime
     store: int | None
     terminal: int | None
-    sequence: int | None
     place: int
+    receipt_place: int
+    day_place: int | None
+    held_back: bool
+    shipping: int | None
+    sequence: int | None = None
     ahead: timedelta = clocks.RIGHT
 
     def meta(self, kind: str, causation: str | None = None) -> Json:
         """The `meta` of an event of this sale; all events of a receipt have its number."""
-        return names.meta(
+        found = names.meta(
             self.system,
             self.event_id(kind),
             self.at + self.ahead,
@@ -67,12 +72,25 @@ class DemoSale:
             correlation=self.transaction,
             causation=causation,
         )
+        if self.store is not None:
+            found["producer"]["store_id"] = self.location
+        return found
 
     def event_id(self, kind: str) -> str:
         if self.terminal is None or self.sequence is None:
             return names.demo_id(kind, self.system, self.number)
-        store, till = names.location(self.store), names.till(self.terminal)
-        return event_id_for(self.system, store, till, EPOCH, self.sequence, kind)
+        if (self.store, self.terminal) == STARTS_ANEW:
+            return names.uuid7_of(self.at, kind, self.number)
+        till = names.till(self.terminal)
+        return event_id_for(self.system, self.location, till, EPOCH, self.sequence, kind)
+
+    @property
+    def location(self) -> str:
+        """The store as the till writes it, or the warehouse."""
+        written = names.location(self.store)
+        if self.store is not None and self.place % FULL_WIDTH_EVERY == 0:
+            return names.full_width(written)
+        return written
 
     @property
     def transaction(self) -> str:
@@ -92,6 +110,18 @@ class DemoSale:
             return {"fulfilment": "SHIP"}
         return {"fulfilment": "PICKUP", "location_id": names.location(counter)}
 
+    def money(self, lines: Sequence[SoldLine]) -> ReceiptMoney:
+        """What the receipt says of its money, as it is printed."""
+        return ReceiptMoney(lines, self.shipping, int(is_wrong(self.receipt_place, "total")))
+
+    def paid(self, lines: Sequence[SoldLine], redeemed: Redemptions) -> list[Json]:
+        """The tenders."""
+        points = 0
+        if self.customer is not None:
+            points = redeemed.get((names.CHANNELS[self.system], self.number), 0)
+        total = self.money(lines).total
+        return tenders(self.system, self.number, total, points, self.receipt_place)
+
 
 def pickup_store(number: int, place: int) -> int | None:
     """The store where the customer picks up the order; None if it is shipped.
@@ -105,52 +135,41 @@ def moment(day: Any, second: int) -> datetime:
     return datetime.combine(day, time(), names.JST) + timedelta(seconds=second)
 
 
-def receipts(rows: Rows, redeemed: Redemptions, store: int, terminal: int) -> Iterator[DemoMoment]:
-    """A till's receipts by number, without those that are held back, each with its events."""
-    clock = clocks.WrongWeeks(store, terminal)
-    for right, lines in _sales(rows.stream(_RECEIPTS, store, terminal, 1), names.POS):
-        sale = replace(right, ahead=clock.ahead(right.at.date()))
-        yield DemoMoment(sale.at, list(_events(sale, lines, redeemed)), sale.ahead)
-
-
 def copies(rows: Rows, store: int, terminal: int) -> Iterator[DemoMoment]:
     """Receipts of a till that the store's office tells again at the day's end."""
-    copied = rows.stream(_RECEIPTS, store, terminal, COPIED_EVERY)
-    for sale, lines in _sales(copied, names.POS):
+    copied = rows.stream(_COPIED, store, terminal, COPIED_EVERY)
+    for sale, lines in sales(copied, names.POS):
         at = datetime.combine(sale.at.date(), time(), names.JST) + _DAYS_END
         yield DemoMoment(at, [_copy(sale, lines, at)])
 
 
-def orders(rows: Rows, redeemed: Redemptions) -> Iterator[DemoMoment]:
-    """The web shop's orders by time, each with its events."""
-    for sale, lines in _sales(rows.stream(_ORDERS), names.EC):
-        yield DemoMoment(sale.at, list(_events(sale, lines, redeemed)))
-
-
-def _sales(
+def sales(
     lines: Iterator[tuple[Any, ...]], system: str
-) -> Iterator[tuple[DemoSale, list[tuple[Any, ...]]]]:
-    """Every sale with its lines: (line number, item, quantity, unit price, net paid)."""
+) -> Iterator[tuple[DemoSale, list[SoldLine]]]:
+    """Every sale with its lines, from rows of `COLUMNS` that have the lines of a sale together."""
     header_of = itemgetter(slice(HEADER_COLUMNS))
     for header, group in groupby(lines, key=header_of):
         number, customer, day, second, *more = header
         sale = DemoSale(system, number, customer, moment(day, second), *more)
-        yield sale, [line[HEADER_COLUMNS:] for line in group]
+        yield sale, [SoldLine(*line[HEADER_COLUMNS:]) for line in group]
 
 
-def _events(
-    sale: DemoSale, lines: list[tuple[Any, ...]], redemptions: Redemptions
-) -> Iterator[Json]:
-    purchase = _purchase(sale, lines)
+def events_of(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -> Iterator[Json]:
+    """The purchase, and its points if it has a customer."""
+    purchase = _purchase(sale, lines, redemptions)
     yield purchase
     if sale.customer is None:
         return
     buyer = {"profile_id": sale.profile, "transaction_id": sale.transaction}
     cause = purchase["meta"]["event_id"]
     lots = [
-        {"lot_id": lot_id(sale.system, sale.number, line_no), "line_no": line_no, "points": points}
-        for line_no, _, _, _, net_paid in lines
-        if (points := earned(net_paid))
+        {
+            "lot_id": lot_id(sale.system, sale.number, line.line_no),
+            "line_no": line.line_no,
+            "points": points,
+        }
+        for line in lines
+        if (points := earned(line.net_paid))
     ]
     if lots:
         meta = sale.meta("PointsEarned", cause)
@@ -160,22 +179,24 @@ def _events(
         yield {"type": "PointsRedeemed", "meta": meta, **buyer, "points": redeemed}
 
 
-def _purchase(sale: DemoSale, lines: list[tuple[Any, ...]]) -> Json:
-    event = _required(sale, sale.meta("PurchaseCompleted"), lines)
+def _purchase(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -> Json:
+    money = sale.money(lines)
+    event = _required(sale, sale.meta("PurchaseCompleted"), sale.location, money) | money.fields
     event |= {
         "business_date": sale.at.date().isoformat(),
         "receipt_number": str(sale.number),
-        "lines": [line | sale.fulfilment for line in event["lines"]],
+        "lines": money.charged(sale.store, sale.fulfilment),
+        "tenders": sale.paid(lines, redemptions),
     }
     if sale.profile is not None:
         event["profile_id"] = sale.profile
     return event
 
 
-def _copy(sale: DemoSale, lines: list[tuple[Any, ...]], at: datetime) -> Json:
+def _copy(sale: DemoSale, lines: list[SoldLine], at: datetime) -> Json:
     """The same sale under another event id, as the office tells it: without optional fields."""
     meta = names.meta(sale.system, copy_id(sale.number), at, store=sale.store)
-    return _required(sale, meta, lines)
+    return _required(sale, meta, names.location(sale.store), sale.money(lines))
 
 
 def copy_id(number: int) -> str:
@@ -183,23 +204,14 @@ def copy_id(number: int) -> str:
     return names.demo_id("copy", number)
 
 
-def _required(sale: DemoSale, meta: Json, lines: list[tuple[Any, ...]]) -> Json:
+def _required(sale: DemoSale, meta: Json, location: str, money: ReceiptMoney) -> Json:
     """The fields that every `PurchaseCompleted` has."""
     return {
         "type": "PurchaseCompleted",
         "meta": meta,
         "transaction_id": sale.transaction,
-        "location_id": names.location(sale.store),
+        "location_id": location,
         "currency": names.CURRENCY,
-        "total": sum(line[-1] for line in lines),
-        "lines": [
-            {
-                "line_no": line_no,
-                "sku": names.sku(item),
-                "quantity": quantity,
-                "unit_price": unit_price,
-                "net_paid": net_paid,
-            }
-            for line_no, item, quantity, unit_price, net_paid in lines
-        ],
+        "total": money.total,
+        "lines": money.required(sale.store),
     }

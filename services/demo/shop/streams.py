@@ -13,8 +13,10 @@ from services.demo.shop.moments import DemoMoment, alone, in_time
 from services.demo.shop.points import redemptions
 from services.demo.shop.returns import TOLD_TWICE_EVERY, returns_of_ec, returns_of_till
 from services.demo.shop.rows import Rows
-from services.demo.shop.sales import COPIED_EVERY, PICKED_UP_EVERY, copies, orders, receipts
+from services.demo.shop.sales import COPIED_EVERY, PICKED_UP_EVERY, copies
 from services.demo.shop.stock import counts, openings
+from services.demo.shop.till_days import moments_of_day, till_days
+from services.demo.shop.web_orders import adjustments, amendments, orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,13 @@ def bulk(rows: Rows) -> list[Stream]:
 
 
 def tills(rows: Rows) -> list[Stream]:
-    """One stream per till: its receipts, the returns and the copies of them, by time."""
+    """One stream per till: its days, the returns and the copies of its receipts, by time."""
     redeemed = redemptions(rows)
 
     def till(store: int, terminal: int) -> Stream:
         where = "store = $1 AND terminal = $2 AND NOT held_back"
-        sold = rows.number(
-            f"SELECT count(*) + count(*) FILTER (place % {COPIED_EVERY} = 0) "
-            f"FROM receipt WHERE {where}",
+        copied = rows.number(
+            f"SELECT count(*) FROM receipt WHERE {where} AND place % {COPIED_EVERY} = 0",
             store,
             terminal,
         )
@@ -76,9 +77,9 @@ def tills(rows: Rows) -> list[Stream]:
         )
         return Stream(
             f"store {store} till {terminal}",
-            sold + back,
+            moments_of_day(rows, store, terminal) + copied + back,
             lambda: in_time(
-                receipts(rows, redeemed, store, terminal),
+                till_days(rows, redeemed, store, terminal),
                 returns_of_till(rows, store, terminal),
                 copies(rows, store, terminal),
             ),
@@ -102,6 +103,8 @@ def web_shop(rows: Rows) -> Stream:
         2 * sold + back,
         lambda: in_time(
             orders(rows, redeemed),
+            adjustments(rows),
+            amendments(rows),
             order_lives.allocations(rows),
             order_lives.cancels(rows),
             returns_of_ec(rows),
