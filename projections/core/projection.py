@@ -53,7 +53,8 @@ class Listing:
     """Rows that a projection adds to a list, which other projections read by `Read.listed`.
 
     `statement`: a SELECT over the tables `uses`; all statements of a list have the same columns.
-    `labels`: the kinds of rows that it can return.
+    `labels`: the kinds of rows that it can return. `has_subjects`: whether they have a subject; not
+    if their `subject_id` is always null.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Listing:
     statement: str
     uses: tuple[StoredTable, ...]
     projection: str
+    has_subjects: bool = True
 
 
 class Projection:
@@ -339,9 +341,12 @@ class Projection:
         """Keeps a metric with a number for each label of a list; see `Measure`."""
         self.measures.append(Measure(metric, statement, self.name, list_name))
 
-    def lists(self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable) -> None:
-        """Adds the rows of a SELECT to the list `name`; see `Read.listed`."""
-        self.listings.append(Listing(name, labels, statement, uses, self.name))
+    def lists(
+        self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable,
+        has_subjects: bool = True,
+    ) -> None:  # fmt: skip
+        """Adds the rows of a SELECT to the list `name`; see `Listing` and `Read.listed`."""
+        self.listings.append(Listing(name, labels, statement, uses, self.name, has_subjects))
 
     def compares(
         self,

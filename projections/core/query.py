@@ -112,13 +112,15 @@ class Read(Protocol):
 
     async def listed(
         self, name: str, statement: str, only: str | None = None,
-        beside: Sequence[StoredTable] = (), **values: object,
+        beside: Sequence[StoredTable] = (), of_subjects: bool = False, **values: object,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Rows of a SELECT over a list that projections declare with `Projection.lists`; the
         statement says `{listed}` where the list's rows are.
 
         `only`: a label; parts of the list that cannot have such rows are not read. `beside`: other
-        tables that the statement reads.
+        tables that the statement reads. `of_subjects`: the statement asks for rows of subjects;
+        parts whose rows have none are not read, because planning a long statement costs more
+        than running it.
         """
 
     async def held(

@@ -368,7 +368,7 @@ def _sale_points(kinds: Counter[str]) -> SalePoints:
 
 
 async def _discrepancies(read: Read, transaction_id: UUID) -> list[SaleDiscrepancy]:
-    rows = await read.listed("discrepancies", DISCREPANCIES, ids=[transaction_id])
+    rows = await read.listed("discrepancies", DISCREPANCIES, of_subjects=True, ids=[transaction_id])
     if not rows:
         return []
     settlements = await read.listed(

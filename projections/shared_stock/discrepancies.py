@@ -49,6 +49,7 @@ where quantity > 0
     cell,
     expected,
     item_code,
+    has_subjects=False,
 )
 # codes of which there is stock and that nobody described; before the first description of any, a
 # shop has no catalogue, and nothing is missing in it
@@ -76,6 +77,7 @@ from (
     item,
     item_code,
     location,
+    has_subjects=False,
 )
 # items that declared a barcode that belongs to another one, which declared it later
 projection.lists(
@@ -91,6 +93,7 @@ where d.node = d.code and length(d.code) = {LONGEST} and d.code <> d.sku
 group by d.code, d.sku
 """,
     item_code,
+    has_subjects=False,
 )
 # of a sale at a till that names an order: units that the order had been given before, unless people
 # decided that it was a sale of its own

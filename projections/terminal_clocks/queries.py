@@ -36,6 +36,7 @@ select md5(concat_ws('|', 'clock', system, store_id, terminal_id))::uuid as id, 
 from terminal_clock
 """,
     clocks,
+    has_subjects=False,
 )
 
 

@@ -61,4 +61,4 @@ from numbered, {HOLES} as hole
 where upper(hole) - lower(hole) > {WIDE}
     and not closed @> lower(hole) - 1 and not closed @> upper(hole)
 """
-projection.lists("discrepancies", ("numbering",), WIDE_HOLES, receipts, closing)
+projection.lists("discrepancies", ("numbering",), WIDE_HOLES, receipts, closing, has_subjects=False)

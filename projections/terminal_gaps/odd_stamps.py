@@ -80,7 +80,8 @@ join till_receipt r on r.day = late.day and r.store_id = late.store_id and r.sys
 {BUSINESS_DATE}
 where belongs.business_day < c.last_day
 """
-projection.lists("discrepancies", ("clock",), FAR_DATES, till_receipt, location)
+projection.lists("discrepancies", ("clock",), FAR_DATES, till_receipt, location, has_subjects=False)
 projection.lists(
-    "discrepancies", ("clock",), BEFORE_CLOSED_DAYS, receipts, closing, till_receipt, location
-)
+    "discrepancies", ("clock",), BEFORE_CLOSED_DAYS, receipts, closing, till_receipt, location,
+    has_subjects=False,
+)  # fmt: skip

@@ -109,11 +109,13 @@ class RequestReads:
 
     async def listed(
         self, name: str, statement: str, only: str | None = None,
-        beside: Sequence[StoredTable] = (), **values: object,
+        beside: Sequence[StoredTable] = (), of_subjects: bool = False, **values: object,
     ) -> Rows:  # fmt: skip
         listings = self._catalog.listings(name)
         if only is not None:
             listings = [one for one in listings if only in one.labels]
+        if of_subjects:
+            listings = [one for one in listings if one.has_subjects]
         if not listings:
             return []
         uses = [*beside, *(table for one in listings for table in one.uses)]
