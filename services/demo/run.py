@@ -34,7 +34,7 @@ from services.demo.report import DemoReport
 from services.demo.scene import Scene
 from services.demo.send import Sender
 from services.demo.shop.rows import Rows
-from services.demo.wait_for_answers import caught_up, log_ends, routes
+from services.demo.wait_for_answers import caught_up, judged, log_ends, routes
 from services.runtime.config import Settings
 
 Question = Callable[[PendingQuestion], Awaitable[None]]
@@ -88,6 +88,7 @@ class Demo:
                     began = time.monotonic()
                     events = await self._send(progress) if send else 0
                     await self._wait(oracle, answers, progress)
+                    await self._judged(oracle, answers, progress)
                     visible = time.monotonic()
                     linked, found = await self._meet(oracle, customers, answers, progress)
                     played = await self._play(oracle, customers, answers)
@@ -119,6 +120,11 @@ class Demo:
         await caught_up(answers, asked, await log_ends(self.place.settings.kafka), lane)
         lane.done()
 
+    async def _judged(self, oracle: Oracle, answers: Answers, progress: Progress) -> None:
+        """Waits for the points that the club's rules give, which follow from what was applied."""
+        await judged(self.place.settings)
+        await self._wait(oracle, answers, progress)
+
     async def _meet(
         self, oracle: Oracle, customers: list[int], answers: Answers, progress: Progress
     ) -> tuple[ReportRow, LinkageResult]:
@@ -146,14 +152,16 @@ class Demo:
         items = oracle.items()
         rows = []
         tally: Counter[str] = Counter()
+        of_pages: dict[str, dict[str, object]] = {}
         sizes = {
-            "stock": len(items), "receipts": oracle.sales(), "business days": oracle.days(),
-            "discrepancies": 1, "terminal_gaps": 1, "totals": 1,
+            "stock": len(items), "receipts": oracle.sales() // receipts.PAGE_EVERY,
+            "business days": oracle.days(), "discrepancies": 1, "terminal_gaps": 1, "totals": 1,
         }  # fmt: skip
         for name, question in QUESTIONS.items():
             row, size = ReportRow(name), sizes.get(name, len(customers))
             lane = Lane(progress, f"? {name}", size, unit="asked")
-            await question(PendingQuestion(oracle, answers, row, lane, customers, items, tally))
+            pending = PendingQuestion(oracle, answers, row, lane, customers, items, tally, of_pages)
+            await question(pending)
             lane.done()
             rows.append(row)
         return rows

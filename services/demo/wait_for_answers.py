@@ -9,17 +9,58 @@ from collections.abc import Sequence
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from psycopg import AsyncConnection
 
 from schemas.topics import TOPICS
 from services.demo.common.answers import Answers
 from services.demo.common.bars import Lane
 from services.demo.shop import names
+from services.points.background.sales_feed import TOPICS as TOPICS_OF_POINTS
+from services.runtime.config import Settings
+from services.runtime.db import conninfo
 
 STANDSTILL_SECONDS = 90.0
 
 
+# what a program's rules still have to give points for: sales that are due, events not looked at,
+# points that are decided and not in the log yet
+_UNJUDGED = """
+select (select count(*) from hitotsu.points_due where failed is null),
+    (select coalesce(sum(ends.next_offset - coalesce(c.next_offset, 0)), 0)::bigint
+     from hitotsu.checkpoint ends left join hitotsu.points_cursor c using (topic, partition)
+     where ends.grp = %s and ends.topic = any(%s)),
+    (select count(*) from hitotsu.points_awaited)
+"""
+
+
 class StandsStill(Exception):
-    """No lag has changed for 90 seconds."""
+    """Nothing has changed for 90 seconds."""
+
+
+async def judged(settings: Settings) -> None:
+    """Returns when the rules of programs have given points for all sales that were applied.
+
+    Raises `StandsStill` when nothing more is judged.
+    """
+    where = conninfo(settings.postgres, group=settings.group, name="demo")
+    which = [settings.group, list(TOPICS_OF_POINTS)]
+    seen: object = None
+    since = time.monotonic()
+    async with await AsyncConnection.connect(where, autocommit=True) as connection:
+        while True:
+            left = await (await connection.execute(_UNJUDGED, which)).fetchone()
+            if left is not None and not any(left):
+                return
+            if left != seen:
+                seen, since = left, time.monotonic()
+            elif time.monotonic() - since > STANDSTILL_SECONDS:
+                due, events, decided = left or (0, 0, 0)
+                raise StandsStill(
+                    f"points by rules: no progress for {STANDSTILL_SECONDS:.0f} s, "
+                    f"{due} sales are due, {events} events were not looked at, and "
+                    f"{decided} decided entries were not applied"
+                )
+            await asyncio.sleep(0.1)
 
 
 async def log_ends(kafka: str) -> dict[str, int]:

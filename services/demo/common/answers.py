@@ -73,10 +73,12 @@ class Answers:
         """The answer of `/v1/members/<profile of the EC account>/<what>`."""
         return await self.get(f"/v1/members/{self.whole(customer)[0]}/{what}", durable=durable)
 
-    async def of_customer(self, customer: int, what: str, *, durable: bool = False) -> list[Data]:
+    async def of_customer(
+        self, customer: int, what: str, *, durable: bool = False, **parameters: str
+    ) -> list[Data]:
         """The answers of `/v1/members/<profile>/<what>`, for every member of the customer."""
         asked = [f"/v1/members/{one}/{what}" for one in self.whole(customer)]
-        return [await self.get(path, durable=durable) for path in asked]
+        return [await self.get(path, durable=durable, **parameters) for path in asked]
 
     async def get(self, path: str, *, durable: bool = False, **parameters: str | int) -> Data:
         return (await self.envelope("GET", path, durable=durable, params=parameters))["data"]

@@ -14,14 +14,16 @@ from operator import itemgetter
 from typing import Any
 
 from services.demo.common.answers import Answers, in_parallel
+from services.demo.questions import receipts
 from services.demo.questions.places import item_of, place_of
 from services.demo.questions.questionnaire import PendingQuestion
+from services.demo.questions.receipts import is_asked
 from services.demo.shop import names
 from services.demo.shop.sales import copy_id
 
 # the gateway measures a wrong clock as exactly as the request is fast
 TOLERATED = timedelta(minutes=2)
-PAGE_EVERY = 5
+_RARE = ("copied", "cancels", "oddities", "amendments", "adjustments")
 _CORRECTIONS = {
     "return": "slips", "cancel": "cancels", "amendment": "amendments",
     "price_adjustment": "adjustments",
@@ -102,14 +104,15 @@ def _time(told: str, expected: datetime) -> datetime:
 
 def _asks_page(lines: list[Record]) -> bool:
     of = lines[0]
-    rare = of["copied"] or of["cancels"] or of["oddities"] or of["fulfilment"] == "PICKUP"
-    return rare or of["number"] % PAGE_EVERY == 0 or any(line["refunded"] for line in lines)
+    rare = any(of[column] for column in _RARE) or of["fulfilment"] == "PICKUP"
+    return rare or is_asked(of["number"]) or any(line["refunded"] for line in lines)
 
 
 async def _page(asking: PendingQuestion, transaction: str, lines: list[Record]) -> None:
     of = lines[0]
     found = await asking.answers.get(f"/v1/purchases/{transaction}")
     seen = _of_page(found, asking.answers, of["happened"])
+    asking.receipts[transaction] = receipts.answered(found)
     asking.row.mapping(_about(of), _expected_of_page(lines), seen)
     if of["copied"]:
         asking.row.mapping(_about(of), *await _copy(asking.answers, of, found))

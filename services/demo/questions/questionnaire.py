@@ -28,6 +28,7 @@ class PendingQuestion:
     customers: list[int]
     items: list[int]
     tally: Counter[str]  # totals over the answers, which the last question compares
+    receipts: dict[str, dict[str, object]]  # of pages of sales, by transaction, until compared
 
     def by_customer(self, name: str) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         """(customer, the oracle's rows about it) for every customer, in order; [] without rows."""

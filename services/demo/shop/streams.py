@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from schemas.rights import Role
 from services.demo.shop import names, order_lives
 from services.demo.shop.catalog import NEEDS, catalog
+from services.demo.shop.club import MEMBER_EVERY, club
 from services.demo.shop.members import profiles
 from services.demo.shop.moments import DemoMoment, alone, in_time
 from services.demo.shop.points import redemptions
@@ -39,11 +40,14 @@ def everything(rows: Rows) -> list[Stream]:
 
 
 def bulk(rows: Rows) -> list[Stream]:
-    """The streams for the bulk loader: catalogue, customers, opening stock, counts."""
+    """The streams for the bulk loader: catalogue, customers, the club, opening stock, counts."""
     items = rows.number("SELECT count(*) FROM shop.item")
     needs = len(NEEDS) + 1
     places = names.STORES + 1
     customers = rows.number("SELECT count(*) FROM shop.customer")
+    members = rows.number(
+        "SELECT count(*) FROM shop.customer WHERE c_customer_sk % $1 = 0", MEMBER_EVERY
+    )
     counted = rows.number(
         "SELECT count(*) FROM shop.inventory "
         "WHERE inv_item_sk % 2 = 0 AND inv_quantity_on_hand IS NOT NULL"
@@ -52,6 +56,7 @@ def bulk(rows: Rows) -> list[Stream]:
         Stream("catalogue", places + needs + items, lambda: alone(catalog(rows)), "catalogue"),
         # an import: cards of the stores and accounts of the web shop
         Stream("customers", 2 * customers, lambda: alone(profiles(rows)), "operations"),
+        Stream("club", 1 + 4 * members, lambda: alone(club(rows)), "operations"),
         Stream("opening stock", places * items, lambda: alone(openings(rows)), "warehouse"),
         Stream("stock counts", counted, lambda: alone(counts(rows)), "warehouse"),
     ]

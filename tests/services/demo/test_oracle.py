@@ -10,7 +10,7 @@ from services.demo.check import oracle as oracle_module
 from services.demo.check.oracle import Oracle
 
 ROWS = (
-    "members", "balances", "stock", "stock_list", "suppression", "inquiries", "purchases",
+    "members", "balances", "club", "stock", "stock_list", "suppression", "inquiries", "purchases",
     "receipts", "business_days", "discrepancies", "terminal_gaps", "totals",
 )  # fmt: skip
 
