@@ -122,10 +122,13 @@ on conflict (transaction_id) do update set failed = null
 ITEM_CAME = """
 insert into hitotsu.points_due (transaction_id)
 select distinct d.transaction_id
-from hitotsu.points_decided d
-join unnest(%s::text[], %s::bigint[], %s::text[]) as x(sku, valid_from, category)
-    on d.sku = x.sku collate "C" and d.sold_at >= x.valid_from
-        and d.category is distinct from x.category
+from unnest(%s::text[], %s::bigint[], %s::text[]) as x(sku, valid_from, category)
+cross join lateral (
+    select x.sku as code union
+    select code from item_code where node = x.sku collate "C" and sku = node
+) codes
+join hitotsu.points_decided d on d.sku = codes.code collate "C" and d.sold_at >= x.valid_from
+    and d.category is distinct from x.category
 on conflict (transaction_id) do update set failed = null
 """
 

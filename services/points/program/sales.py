@@ -14,6 +14,7 @@ from uuid import UUID
 from psycopg.errors import UndefinedTable
 
 from projections.catalog import calendar_at
+from projections.catalog.barcodes import ITEMS
 from projections.core.documents import Documents, unpacked
 from projections.purchases.documents import COMPLETED, Counted
 from projections.purchases.sale_state import SettledSale, settled
@@ -68,7 +69,12 @@ group by 1, 2
 """
 RULES = "select program_id, valid_from, set_at, version, accrual, rules from program_rules"
 RULES_EARN = "select 1 from program_rules where accrual = 'RULES' limit 1"
-CATEGORIES = "select sku, valid_from, category from item where sku = any(%s)"
+# an item is sold by its own sku or by a barcode
+CATEGORIES = f"""
+select codes.asked as sku, valid_from, category
+from ({ITEMS.format(codes="%s::text[]")}) codes join item on item.sku = codes.own collate "C"
+where codes.code = codes.own
+"""
 
 
 async def sales_of(

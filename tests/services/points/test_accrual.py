@@ -36,6 +36,7 @@ TRIED: dict[str, Any] = {
     "return_policy": "go_negative",
     "ranks": {"months": 2, "ladder": [{"name": "gold", "spent": 150_000}]},
 }
+BARCODE = "2000000000916"
 DECIDED = """
 select transaction_id::text, sum(points)::int from points_decided where program_id = 'tried'
 group by 1 having sum(points) <> 0
@@ -208,10 +209,14 @@ def test_an_item_that_is_described_late_is_judged_as_what_it_is(shop: Program) -
     who, sku, at = uuid4(), f"gift-{uuid4()}", shop.now()
     rules = {"earn": [{"categories": ["gift-card"], "points": 1, "per": 100}, *ONE_IN_TEN["earn"]]}
     shop.sets(rules, 0.01, "gift cards earn less")
-    shop.sells(who, [(sku, 1, 1_000)], at=at)
-    shop.until(lambda: shop.kinds(who) == {"earned": 100})
-    shop.append("ItemDescribed", sku=sku, category="gift-card", valid_from=at - 900 * DAY)
-    shop.until(lambda: shop.kinds(who) == {"earned": 100, "adjusted": -90})
+    sold = [(sku, 1, 1_000), (BARCODE, 1, 1_000)]
+    shop.sells(who, sold, at=at)
+    shop.until(lambda: shop.kinds(who) == {"earned": 200})
+    what, since = {"sku": sku, "category": "gift-card"}, at - 900 * DAY
+    shop.append("ItemDescribed", **what, valid_from=since, barcodes=[BARCODE])
+    shop.until(lambda: shop.kinds(who) == {"earned": 200, "adjusted": -180})
+    shop.sells(who, sold, at=at)
+    shop.until(lambda: shop.kinds(who) == {"earned": 220, "adjusted": -180})
 
 
 def test_what_was_sold_before_the_rules_or_under_a_tills_is_left_alone(shop: Program) -> None:
