@@ -41,6 +41,8 @@ def test_f82_both_barcodes_of_an_item_on_one_receipt(shop: Shop) -> None:
     assert shop.shelf(soap, store).on_hand == 3
     assert {line["name"] for line in shop.purchase(sale)["lines"]} == {soap}
     assert shop.suppressed(hanako, soap, one, f"0{other}") == [soap, one, f"0{other}"]
+    page = shop.wire.ask(f"/v1/purchases/{sale.transaction}")
+    assert [told["name"] for told in page["lines"]] == [soap, soap]
     shop.returns(sale, at=store)
     assert shop.shelf(one, store).on_hand == 5
     assert shop.suppressed(hanako, soap, one, f"0{other}") == []
