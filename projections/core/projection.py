@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from projections.core.derivation import Decide, Derivation, Input, Scope
 from projections.core.documents import Derive, DocumentSet, Summary
 from projections.core.held_amounts import HeldAmounts
 from projections.core.level_parts import LevelParts
+from projections.core.lists import Listing, Measure, NumberOf
 from projections.core.query import Query, Read, Resolver, Subject
 from projections.core.tables import (
     Evolution,
@@ -28,41 +28,7 @@ from projections.core.tables import (
 Handler = Callable[[Any], Iterable[Row]]
 State = dict[str, Any]
 Evolve = Callable[[State | None, Any], State]
-NumberOf = Callable[[Iterable[tuple[Any, ...]]], float]
 H = TypeVar("H", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A number that a SELECT gives, in one row of one column, kept as a metric.
-
-    `list_name`: of a list; then the SELECT is asked of each part of the list, as `{listed}`, and
-    gives rows (label, number). A label of the part without a row is 0. `number_of`: computes the
-    number from the rows of the SELECT, which then has any rows and columns.
-    """
-
-    metric: str
-    statement: str
-    projection: str
-    list_name: str | None = None
-    number_of: NumberOf | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Rows that a projection adds to a list, which other projections read by `Read.listed`.
-
-    `statement`: a SELECT over the tables `uses`; all statements of a list have the same columns.
-    `labels`: the kinds of rows that it can return. `has_subjects`: whether they have a subject; not
-    if their `subject_id` is always null.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    statement: str
-    uses: tuple[StoredTable, ...]
-    projection: str
-    has_subjects: bool = True
 
 
 class Projection:
@@ -345,7 +311,7 @@ class Projection:
         self, name: str, labels: tuple[str, ...], statement: str, *uses: StoredTable,
         has_subjects: bool = True,
     ) -> None:  # fmt: skip
-        """Adds the rows of a SELECT to the list `name`; see `Listing` and `Read.listed`."""
+        """Adds the rows of a SELECT to the list `name`; see `Listing`."""
         self.listings.append(Listing(name, labels, statement, uses, self.name, has_subjects))
 
     def compares(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from projections.core import Projection, View
-from projections.core.projection import Listing
+from projections.core.lists import Listing
 from projections.core.query import Resolver
 from projections.core.redis_rows import hash_key
 from projections.core.tables import StoredTable

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Gauge
 
-from projections.core.projection import Listing, Measure, NumberOf
+from projections.core.lists import Listing, Measure, NumberOf
 from services.reading.catalog import Catalog
 from services.reading.database import PostgresAway, ask
 from services.runtime.build_state import Builds

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from projections import discover
-from projections.core.projection import Listing
+from projections.core.lists import Listing
 from projections.purchases.sale_page import _discrepancies
 
 LISTS = [

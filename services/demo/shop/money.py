@@ -22,7 +22,7 @@ _ON_DELIVERY_EVERY = 4
 ON_DELIVERY, CARD, POINTS = "CASH_ON_DELIVERY", "CARD", "POINTS"
 
 
-class SoldLine(NamedTuple):
+class DemoLine(NamedTuple):
     """A line of goods; money in yen, `net_paid` after the discount."""
 
     line_no: int
@@ -37,7 +37,7 @@ class SoldLine(NamedTuple):
         return LOWER_RATE if self.item % LOWER_RATE_EVERY == 0 else RATE
 
     @property
-    def with_one_unit_less(self) -> SoldLine:
+    def with_one_unit_less(self) -> DemoLine:
         """The line as an amendment leaves it; it must have units."""
         left = self.quantity - 1
         return self._replace(
@@ -51,7 +51,7 @@ class SoldLine(NamedTuple):
 class ReceiptMoney:
     """What a receipt comes to. `shipping`: yen; None on a ticket. `off`: added to the total."""
 
-    lines: Sequence[SoldLine]
+    lines: Sequence[DemoLine]
     shipping: int | None = None
     off: int = 0
 
@@ -117,7 +117,7 @@ class ReceiptMoney:
         }
 
 
-def line_of(line: SoldLine, store: int | None) -> Json:
+def line_of(line: DemoLine, store: int | None) -> Json:
     """The required fields of a line that was sold in a store, or by the web shop."""
     return {
         "line_no": line.line_no,

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.demo.shop import names
 from services.demo.shop.moments import DemoMoment
-from services.demo.shop.money import SoldLine
+from services.demo.shop.money import DemoLine
 from services.demo.shop.names import Json
 from services.demo.shop.points import earned, taken_back
 from services.demo.shop.rows import Rows
@@ -138,7 +138,7 @@ def _line(
     placed_at = moment(placed_day, second)
     counter = pickup_store(number, order_place)
     day = line_day if counter is None else order_day
-    left = SoldLine(line_no, item, quantity, unit_price, net_paid, discount)
+    left = DemoLine(line_no, item, quantity, unit_price, net_paid, discount)
     if is_amended(order_place, is_first_of_several):
         left = left.with_one_unit_less
     return DemoOrderLine(

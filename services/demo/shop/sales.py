@@ -11,7 +11,7 @@ from typing import Any
 
 from services.demo.shop import clocks, names
 from services.demo.shop.moments import DemoMoment
-from services.demo.shop.money import ReceiptMoney, SoldLine, is_wrong, tenders
+from services.demo.shop.money import DemoLine, ReceiptMoney, is_wrong, tenders
 from services.demo.shop.names import Json
 from services.demo.shop.points import earned, lot_id
 from services.demo.shop.rows import Rows
@@ -110,11 +110,11 @@ class DemoSale:
             return {"fulfilment": "SHIP"}
         return {"fulfilment": "PICKUP", "location_id": names.location(counter)}
 
-    def money(self, lines: Sequence[SoldLine]) -> ReceiptMoney:
+    def money(self, lines: Sequence[DemoLine]) -> ReceiptMoney:
         """What the receipt says of its money, as it is printed."""
         return ReceiptMoney(lines, self.shipping, int(is_wrong(self.receipt_place, "total")))
 
-    def paid(self, lines: Sequence[SoldLine], redeemed: Redemptions) -> list[Json]:
+    def paid(self, lines: Sequence[DemoLine], redeemed: Redemptions) -> list[Json]:
         """The tenders."""
         points = 0
         if self.customer is not None:
@@ -145,16 +145,16 @@ def copies(rows: Rows, store: int, terminal: int) -> Iterator[DemoMoment]:
 
 def sales(
     lines: Iterator[tuple[Any, ...]], system: str
-) -> Iterator[tuple[DemoSale, list[SoldLine]]]:
+) -> Iterator[tuple[DemoSale, list[DemoLine]]]:
     """Every sale with its lines, from rows of `COLUMNS` that have the lines of a sale together."""
     header_of = itemgetter(slice(HEADER_COLUMNS))
     for header, group in groupby(lines, key=header_of):
         number, customer, day, second, *more = header
         sale = DemoSale(system, number, customer, moment(day, second), *more)
-        yield sale, [SoldLine(*line[HEADER_COLUMNS:]) for line in group]
+        yield sale, [DemoLine(*line[HEADER_COLUMNS:]) for line in group]
 
 
-def events_of(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -> Iterator[Json]:
+def events_of(sale: DemoSale, lines: list[DemoLine], redemptions: Redemptions) -> Iterator[Json]:
     """The purchase, and its points if it has a customer."""
     purchase = _purchase(sale, lines, redemptions)
     yield purchase
@@ -179,7 +179,7 @@ def events_of(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -
         yield {"type": "PointsRedeemed", "meta": meta, **buyer, "points": redeemed}
 
 
-def _purchase(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -> Json:
+def _purchase(sale: DemoSale, lines: list[DemoLine], redemptions: Redemptions) -> Json:
     money = sale.money(lines)
     event = _required(sale, sale.meta("PurchaseCompleted"), sale.location, money) | money.fields
     event |= {
@@ -193,7 +193,7 @@ def _purchase(sale: DemoSale, lines: list[SoldLine], redemptions: Redemptions) -
     return event
 
 
-def _copy(sale: DemoSale, lines: list[SoldLine], at: datetime) -> Json:
+def _copy(sale: DemoSale, lines: list[DemoLine], at: datetime) -> Json:
     """The same sale under another event id, as the office tells it: without optional fields."""
     meta = names.meta(sale.system, copy_id(sale.number), at, store=sale.store)
     return _required(sale, meta, names.location(sale.store), sale.money(lines))

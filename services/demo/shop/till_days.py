@@ -9,7 +9,7 @@ from itertools import groupby
 
 from services.demo.shop import clocks, names
 from services.demo.shop.moments import DemoMoment
-from services.demo.shop.money import SoldLine, Sums
+from services.demo.shop.money import DemoLine, Sums
 from services.demo.shop.names import Json
 from services.demo.shop.rows import Rows
 from services.demo.shop.sales import (
@@ -32,7 +32,7 @@ ORDER BY date_sk, second, receipt.number, line_no
 TRAINING_AFTER_EVERY = 400
 LOST_EVERY = 61
 _CLOSES_AT = time(21, tzinfo=names.JST)
-Receipt = tuple[DemoSale, list[SoldLine]]
+Receipt = tuple[DemoSale, list[DemoLine]]
 
 
 def till_days(rows: Rows, redeemed: Redemptions, store: int, terminal: int) -> Iterator[DemoMoment]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.demo.shop import names
 from services.demo.shop.moments import DemoMoment
-from services.demo.shop.money import ReceiptMoney, SoldLine
+from services.demo.shop.money import DemoLine, ReceiptMoney
 from services.demo.shop.names import Json
 from services.demo.shop.rows import Rows
 from services.demo.shop.sales import COLUMNS, DemoSale, Redemptions, events_of, sales
@@ -57,7 +57,7 @@ def is_amended(order_place: int, is_first_of_several: bool | None) -> bool:
     return order_place % AMENDED_EVERY == 0 and bool(is_first_of_several)
 
 
-def _amended(sale: DemoSale, lines: list[SoldLine]) -> Json:
+def _amended(sale: DemoSale, lines: list[DemoLine]) -> Json:
     money = ReceiptMoney(lines, sale.shipping)
     event = _about(sale, "PurchaseAmended", _AMENDED)
     return event | money.fields | {"lines": money.charged(sale.store, sale.fulfilment)}
