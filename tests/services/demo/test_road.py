@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from infra.stack import Stack
+from services.demo.shop import names
 from tests.forks import run
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -140,13 +141,10 @@ PLANTED = {
         "(SELECT min(event_id::text)::uuid FROM main.point_entry WHERE kind = 'earned')"
     ),
     "receipts": (
-        """
-        UPDATE main.sale SET documents = CASE '{sign}'
-            WHEN '+' THEN replace(documents, '"E_MONEY"', '"QR"')
-            ELSE replace(documents, '"QR"', '"E_MONEY"') END
-        WHERE transaction_id = (SELECT min(transaction_id::text)::uuid FROM main.sale
-            WHERE documents LIKE '%"QR"%' OR documents LIKE '%"E_MONEY"%')
-        """
+        "UPDATE main.sale SET documents = CASE '{sign}' "
+        """WHEN '+' THEN replace(documents, '"E_MONEY"', '"QR"') """
+        """ELSE replace(documents, '"QR"', '"E_MONEY"') END """
+        f"WHERE transaction_id = '{names.transaction(names.POS, 2)}'"
     ),
     "business days": (
         "UPDATE main.till_receipt SET sequence = sequence {sign} 1 WHERE event_id = "
