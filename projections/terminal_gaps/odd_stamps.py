@@ -31,6 +31,8 @@ TILL = "system, store_id, terminal_id, epoch"
 # A run of numbers of one day that no closing of that day has, while numbers before it were received
 # on a later day. It belongs to a closing of a later day, on which it was not received, or follows
 # all closings. A till that starts anew each day has numbers before it on its own day, mostly.
+# `lacking`: closed days of which a number did not come. They are few; to compare each run with all
+# days of a till that starts anew would cost days times days.
 BEFORE_CLOSED_DAYS = f"""
 with {PLACE},
 closed as (
@@ -48,8 +50,13 @@ stamped as (
     where block >= first / {BLOCK}
     group by {TILL}, day
 ),
-runs as (
-    select s.*, run
+lacking as materialized (
+    select c.*, coalesce(s.numbers, '{{}}') as numbers
+    from closed c left join stamped s using ({TILL}, day)
+    where not coalesce(s.numbers, '{{}}') @> c.closed
+),
+runs as materialized (
+    select s.*, run, c.first
     from stamped s join closes c using ({TILL}) left join closed d using ({TILL}, day),
         unnest(s.numbers - coalesce(d.closed, '{{}}')) as run
     where s.day < c.last_day and lower(run) > c.first
@@ -57,19 +64,21 @@ runs as (
 ),
 late as (
     select * from runs r where exists (
-        select from stamped l
+        select from terminal_receipts l, unnest(l.seen) as span
         where (l.system, l.store_id, l.terminal_id, l.epoch)
             = (r.system, r.store_id, r.terminal_id, r.epoch) and l.day > r.day
-            and l.numbers && int8range(lower(r.run) - {NEAR}, lower(r.run))
+            and l.block between greatest(lower(r.run) - {NEAR}, r.first) / {BLOCK}
+                and lower(r.run) / {BLOCK}
+            and span && int8range(lower(r.run) - {NEAR}, lower(r.run))
     ) and (
         lower(r.run) > (
             select last from closes c where (c.system, c.store_id, c.terminal_id, c.epoch)
                 = (r.system, r.store_id, r.terminal_id, r.epoch)
         ) or exists (
-            select from closed d left join stamped l using ({TILL}, day)
+            select from lacking d
             where (d.system, d.store_id, d.terminal_id, d.epoch)
                 = (r.system, r.store_id, r.terminal_id, r.epoch) and d.day > r.day
-                and d.closed && r.run and not coalesce(l.numbers, '{{}}') && r.run
+                and d.closed && r.run and not d.numbers && r.run
         )
     )
 )
