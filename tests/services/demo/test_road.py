@@ -131,20 +131,21 @@ def test_it_says_where_to_look_next(shop: Shop) -> None:
 
 
 REFUSED = "SELECT 1 FROM hitotsu.checkpoint WHERE conflict > 0 OR dead_letter > 0"
+SALE = names.transaction(names.POS, 2)  # whose page the demo asks for
 PLANTED = {
     "stock": (
         "UPDATE main.stock_cell SET on_hand = on_hand {sign} 1 "
         "WHERE sku = '17' AND location_id = 'STORE-3'"
     ),
     "balances": (
-        "UPDATE main.point_entry SET points = points {sign} 1 WHERE number = 0 AND event_id = "
-        "(SELECT min(event_id::text)::uuid FROM main.point_entry WHERE kind = 'earned')"
+        "UPDATE main.point_entry SET points = points {sign} 1 WHERE number = 0 AND kind = 'earned' "
+        f"AND program_id IS NULL AND transaction_id = '{SALE}'"
     ),
     "receipts": (
         "UPDATE main.sale SET documents = CASE '{sign}' "
         """WHEN '+' THEN replace(documents, '"E_MONEY"', '"QR"') """
         """ELSE replace(documents, '"QR"', '"E_MONEY"') END """
-        f"WHERE transaction_id = '{names.transaction(names.POS, 2)}'"
+        f"WHERE transaction_id = '{SALE}'"
     ),
     "business days": (
         "UPDATE main.till_receipt SET sequence = sequence {sign} 1 WHERE event_id = "
@@ -152,7 +153,7 @@ PLANTED = {
     ),
     "discrepancies": (
         "UPDATE main.purchase_discrepancy SET quantity = quantity {sign} 1 WHERE event_id = "
-        "(SELECT min(event_id::text)::uuid FROM main.purchase_discrepancy)"
+        "(SELECT min(event_id::text)::uuid FROM main.purchase_discrepancy WHERE quantity > 0)"
     ),
 }
 
