@@ -155,7 +155,8 @@ class Demo:
         of_pages: dict[str, dict[str, object]] = {}
         sizes = {
             "stock": len(items), "receipts": oracle.sales() // receipts.PAGE_EVERY,
-            "business days": oracle.days(), "discrepancies": 1, "terminal_gaps": 1, "totals": 1,
+            "business days": oracle.days() // business_days.DAY_EVERY,
+            "discrepancies": 1, "terminal_gaps": 1, "totals": 1,
         }  # fmt: skip
         for name, question in QUESTIONS.items():
             row, size = ReportRow(name), sizes.get(name, len(customers))

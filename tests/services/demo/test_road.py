@@ -111,6 +111,8 @@ def test_everything_there_is_was_compared(shop: Shop) -> None:
     assert compared["inquiries"] > customers
     sales, lines = 3_000 - 2, 36_000
     assert compared["purchases"] > 5 * sales + lines + (9 * sales + lines) // 5
+    assert compared["receipts"] > 13 * sales // 5
+    assert compared["business days"] > 10 * 2_500 // 3
     assert compared["discrepancies"] > 10
     assert compared["terminal_gaps"] == 1 + 15
 
