@@ -87,18 +87,18 @@ def test_a_frozen_redis_is_left_alone_after_half_a_second(api: Running) -> None:
 
 
 def test_without_kafka_only_the_lag_is_unknown(api: Running) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while api.answer(POINTS)["lag"]["events"] is None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     with frozen(api, "kafka"):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (lag := api.answer(POINTS)["lag"])["events"] is not None:
             assert time.monotonic() < deadline
             time.sleep(0.2)
         assert "Kafka" in lag["reason"]
         assert api.ask("/readyz").status_code == 200
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while api.answer(POINTS)["lag"]["events"] is None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -118,7 +118,7 @@ def test_without_postgres_redis_answers_and_the_rest_says_when_to_ask_again(api:
         assert away.headers["content-type"] == "application/problem+json"
         assert api.ask("/readyz").status_code == 503
         assert api.ask("/livez").status_code == 200
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while api.ask("/v1/inquiries").status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -128,7 +128,7 @@ def test_without_both_a_hot_read_is_refused_and_not_broken(api: Running) -> None
     with stopped(api, "postgres"), stopped(api, "redis"):
         assert api.ask(POINTS).status_code == 503
     api.shop.copy_to_redis()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while api.ask(POINTS).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -144,7 +144,7 @@ def test_a_frozen_postgres_ends_in_a_bounded_refusal_and_comes_back(api: Running
         assert same(hot, api.answer(POINTS))
         assert time.monotonic() - started < 15
     assert set(refused) <= {200, 503}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while api.ask("/v1/inquiries").status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)

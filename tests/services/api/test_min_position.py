@@ -26,7 +26,7 @@ def test_what_is_applied_already_is_not_waited_for(api: Running) -> None:
     assert api.answer(POINTS, params={"min_position": f"event:{named('applied')}"})
     assert api.answer(POINTS, params={"min_position": f"event:{named('told again')}"})
     assert api.answer(POINTS, headers={"Min-Position": at(1)["min_position"]})
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4.5, "it waits for five seconds otherwise"
 
 
 def test_an_event_among_the_dead_letters_is_not_waited_for(api: Running) -> None:

@@ -25,6 +25,8 @@ from tests.services.api.test_held_until_seen import received
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
 SLOW = 2.0  # of a machine that does other things too
 BOUND = OLD_SECONDS + EVERY_SECONDS + SLOW
+PATIENCE_SECONDS = 60.0
+"""What comes true in time, however busy the machine is."""
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def shown(api: Running, sku: str) -> tuple[int, str]:
     return found["data"]["locations"][0]["on_hand"], found["served_from"]
 
 
-def until(true: Callable[[], bool], seconds: float) -> None:
+def until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -95,8 +97,8 @@ def test_a_redis_that_refuses_writes_is_left_and_believed_again(
 ) -> None:
     sku = f"old-{uuid4().hex[:8]}"
     road.tell(received(sku, "W1", 1))
-    until(lambda: api.ask(f"/v1/stock/{sku}").status_code == 200, 10)
-    until(lambda: shown(api, sku) == (1, "redis"), 10)
+    until(lambda: api.ask(f"/v1/stock/{sku}").status_code == 200)
+    until(lambda: shown(api, sku) == (1, "redis"))
     failed = REDIS_WRITES.labels("main", "failed")
     before = failed._value.get()
     with refusing(api):
@@ -110,35 +112,35 @@ def test_a_redis_that_refuses_writes_is_left_and_believed_again(
             assert shown(api, sku)[1] in ("postgres", "redis")
             time.sleep(0.1)
         assert [shown(api, sku) for _ in range(10)] == [(21, "postgres")] * 10
-        until(lambda: REDIS_BACKLOG.labels("main")._value.get() >= 19, 5)
+        until(lambda: REDIS_BACKLOG.labels("main")._value.get() >= 19)
         road.tell(received(sku, "W1", 1))
-        until(lambda: failed._value.get() > before, 5)
+        until(lambda: failed._value.get() > before)
         assert shown(api, sku) == (22, "postgres")
-    until(lambda: shown(api, sku) == (22, "redis"), 10)
-    until(lambda: REDIS_BACKLOG.labels("main")._value.get() == 0, 10)
+    until(lambda: shown(api, sku) == (22, "redis"))
+    until(lambda: REDIS_BACKLOG.labels("main")._value.get() == 0)
 
 
 def test_the_lag_that_is_measured_is_that_of_what_is_served(api: Running, road: Applying) -> None:
     """Redis holds less than Postgres, and is asked all the same while that is young."""
     sku = f"old-{uuid4().hex[:8]}"
     road.tell(received(sku, "W1", 1))
-    until(lambda: api.ask(f"/v1/stock/{sku}").status_code == 200, 10)
-    until(lambda: shown(api, sku) == (1, "redis"), 10)
+    until(lambda: api.ask(f"/v1/stock/{sku}").status_code == 200)
+    until(lambda: shown(api, sku) == (1, "redis"))
     found = api.answer(f"/v1/stock/{sku}")
-    until(lambda: lag(api, "commerce.inventory") == found["lag"]["events"], 5)
+    until(lambda: lag(api, "commerce.inventory") == found["lag"]["events"])
 
 
 def test_an_old_dump_is_not_believed_and_filled_again(api: Running, road: Applying) -> None:
     sku, other = f"old-{uuid4().hex[:8]}", f"old-{uuid4().hex[:8]}"
     road.tell(received(sku, "W1", 1), received(other, "W1", 1))
-    until(lambda: api.ask(f"/v1/stock/{other}").status_code == 200, 10)
-    until(lambda: shown(api, other) == (1, "redis"), 10)
+    until(lambda: api.ask(f"/v1/stock/{other}").status_code == 200)
+    until(lambda: shown(api, other) == (1, "redis"))
     with Redis.from_url(api.endpoints.redis, decode_responses=True) as client:
         client.save()
         folder = Path(client.config_get("dir")["dir"])
         dump = folder / client.config_get("dbfilename")["dbfilename"]
         road.tell(received(sku, "W1", 1))
-        until(lambda: shown(api, sku) == (2, "redis"), 10)
+        until(lambda: shown(api, sku) == (2, "redis"))
     try:
         api.servers.kill("redis")
         api.servers.restart_server("redis")
@@ -146,13 +148,13 @@ def test_an_old_dump_is_not_believed_and_filled_again(api: Running, road: Applyi
             generation = client.get("hitotsu:generation:main")
         # a batch about another item must not hide what the dump lacks
         road.tell(received(other, "W1", 1))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (told := shown(api, sku))[1] != "redis" or shown(api, other)[1] != "redis":
             assert told[0] == 2, f"{told}: the dump was believed"
             assert time.monotonic() < deadline, "Redis is not filled again"
             time.sleep(0.02)
         # a slow refresh may have Redis put aside once more
-        until(lambda: (shown(api, sku), shown(api, other)) == ((2, "redis"), (2, "redis")), 10)
+        until(lambda: (shown(api, sku), shown(api, other)) == ((2, "redis"), (2, "redis")))
         with Redis.from_url(api.endpoints.redis) as client:
             assert client.get("hitotsu:generation:main") not in (None, generation)
     finally:

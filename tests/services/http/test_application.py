@@ -27,7 +27,7 @@ from services.http.operation import Operation, Reply
 from services.http.problem import Refuse
 from services.http.response import WRITE, JsonText, OneWriteProtocol
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 DATE = re.compile(rb"date: [^\r]+\r\n")
 behind: list[str] = []
 

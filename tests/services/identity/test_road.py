@@ -80,7 +80,7 @@ def test_profiles_and_rules_of_partitions_that_were_added_while_it_ran_count(pla
     ]  # fmt: skip
     place.tells([one for pair in pairs for one in pair])
     wanted = {tuple(sorted(one["profile_id"] for one in pair)) for pair in pairs}
-    place.until(lambda: wanted <= {tuple(map(str, pair)) for pair in place.pairs()}, 15)
+    place.until(lambda: wanted <= {tuple(map(str, pair)) for pair in place.pairs()})
     new = "select 1 from ledger where topic = (select no from topic where name = %s)"
     assert place.road.sql(f"{new} and partition = %s", MEMBERS, TOPICS[MEMBERS].partitions)
 
@@ -95,7 +95,7 @@ def test_profiles_and_rules_of_partitions_that_were_added_while_it_ran_count(pla
     )
     asyncio.run(_append(kafka, event, TOPICS[CATALOG].partitions))
     told = "select version from match_rules_text"
-    place.until(lambda: ("second",) in place.road.sql(told), 15)
+    place.until(lambda: ("second",) in place.road.sql(told))
     place.settled(15)
 
 

@@ -396,5 +396,5 @@ def test_sales_of_a_partition_that_was_added_while_it_ran_earn_as_all_others_do(
     in_new = "select next_offset from checkpoint where topic = %s and partition = %s"
     shop.until(lambda: shop.road.sql(in_new, topic, before))
     earned = "select count(*) from point_entry where profile_id = any(%s) and kind = 'earned'"
-    shop.until(lambda: shop.road.sql(earned, customers)[0][0] == 80, 15)
+    shop.until(lambda: shop.road.sql(earned, customers)[0][0] == 80)
     assert shop.road.sql(in_new, topic, before)[0][0] > 0  # some of them are there

@@ -51,7 +51,7 @@ def test_readers_see_what_is_reserved_and_no_longer_than_it_is(open_shop: Shop) 
     sku = open_shop.stocked(10)
     url = open_shop.reads
     open_shop.until(lambda: open_shop.shown(url, sku) == (10, 0, 0, 10))
-    open_shop.reserve(sku, 3, ttl_seconds=2)
+    open_shop.reserve(sku, 3, ttl_seconds=HELD_SECONDS)
     kept = open_shop.reserve(sku, 4).json()["reservation_id"]
     assert open_shop.shown(url, sku) == (10, 0, 7, 3)
     open_shop.post(f"/{kept}/commit", {"order_id": str(uuid4())})
