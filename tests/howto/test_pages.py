@@ -6,13 +6,17 @@ one start shows all of them, and serves the other pages too.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Collection, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from infra.backend import Endpoints
+from tests.conftest import SERVERS_VARIABLE
 from tests.howto.checkout import GENERATED, Checkout, changing
 from tests.howto.pages import (
     FOLDER,
@@ -79,10 +83,12 @@ def _named(pages: list[Path], long: Collection[str] = ()) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A copy of the checkout, and a stack's home beside it."""
+def checkout(tmp_path_factory: pytest.TempPathFactory, servers: Endpoints) -> Checkout:
+    """A copy of the checkout, and a stack's home beside it; its tests use the servers of these."""
     folder = tmp_path_factory.mktemp("checkout")
-    return Checkout(folder / "hitotsu", folder / "stack")
+    copy = Checkout(folder / "hitotsu", folder / "stack")
+    copy.environment[SERVERS_VARIABLE] = json.dumps(asdict(servers))
+    return copy
 
 
 @pytest.fixture(scope="module")
