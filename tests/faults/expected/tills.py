@@ -78,6 +78,8 @@ def _closings(events: Events) -> Iterable[tuple[Any, ...]]:
             continue
         system = record["system"] or record["meta"]["producer"]["system"]
         first, last = record["first_number"], record["last_number"]
+        if record["count"] == 0 and first is not None and last <= first:
+            first = None  # nothing was rung up, whatever numbers are around
         key = (
             record["location_id"], system, record["terminal_id"], record["terminal_epoch"],
             record["business_date"], -1 if first is None else first,
