@@ -31,7 +31,7 @@ def tree(folder: Path) -> Path:
     """The whole project with schemas of its own, which the answer is the home of."""
     home = copy(folder)
     (home / "personal").symlink_to(ROOT / "schemas" / "personal")
-    for name in ("projections", "services", "infra", "tests", "pyproject.toml"):
+    for name in ("projections", "services", "infra", "tests", "docs", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     return home
 
