@@ -15,7 +15,7 @@ UNIT := not servers and not faults and not long and not one_python
 # what reads Redis, what writes it, and a projector that does both from its start to its end
 REDIS_TESTS := tests/services/api tests/services/projector/test_redis.py tests/services/projector/test_ending.py
 # of pytest, for the tests that need servers
-WORKERS ?= 3
+WORKERS ?= 4
 BESIDE := var/ci/3.12.log var/ci/3.13.log var/ci/redis.log
 LOGS := $(BESIDE) var/ci/servers.log var/ci/servers.code
 REDIS_SERVER ?= $(shell command -v redis-server 2>/dev/null)
@@ -64,7 +64,7 @@ down: $(VENV)/demo.stamp ## Stops them; the data stays
 class-archive: $(VENV)/dev.stamp
 	@$(BIN)/python -m infra.native.make_class_archive >/dev/null || echo "── going on without it"
 
-# Tests wait for servers about as long as they compute, so there is one worker more than cores. What
+# Tests wait for servers about as long as they compute, so there are two workers more than cores. What
 # runs on other Pythons comes first: beside the servers it would make tests run into their limits.
 test: $(VENV)/dev.stamp class-archive ## Everything but the long faults: real servers, Python 3.11; the pure part on 3.12, 3.13
 	@mkdir -p var/ci; rm -f $(LOGS); \
