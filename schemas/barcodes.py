@@ -22,11 +22,12 @@ def wrong_with(code: str) -> str | None:
 
 def same_number(code: str, other: str) -> bool:
     """Whether two codes are the same, or the same GTIN in two lengths."""
-    if code == other:
-        return True
-    if not (code.isdigit() and other.isdigit() and len(code) in LENGTHS and len(other) in LENGTHS):
-        return False
-    return code.rjust(LONGEST, "0") == other.rjust(LONGEST, "0")
+    return code == other or longest(code) == longest(other)
+
+
+def longest(code: str) -> str:
+    """A GTIN in its longest form, which is the same for all lengths; any other code as it is."""
+    return code.rjust(LONGEST, "0") if code.isdigit() and len(code) in LENGTHS else code
 
 
 def check_digit(digits: str) -> int:

@@ -7,6 +7,9 @@ other tables from the whole set:
 
     derive(key, documents) -> (document id, row of another table), ...
 
+A set may also *ask* another set, which tells it a document back (an answer), now or later. What a
+set asks must not depend on its answers.
+
 When the set changes, the engine compares what followed from the old set with what follows from the
 new one. It deletes and appends rows of ledgers, and adds the difference to rows that merge. The
 result depends on the set alone, not on the order of arrival or the split into batches. Pure.
@@ -121,6 +124,15 @@ class DerivedRows:
         """Adds a document of another set; None removes it there."""
         self.documents.setdefault(table, {}).setdefault(key, {})[name] = document
 
+    def net(self) -> None:
+        """Drops ledger rows that are both appended and deleted: one set changed more than once."""
+        for ledger in self.deleted.keys() & self.appended.keys():
+            gone, come = Counter(self.deleted[ledger]), Counter(self.appended[ledger])
+            for rows, left in ((self.deleted, gone - come), (self.appended, come - gone)):
+                rows[ledger] = [*left.elements()]
+                if not rows[ledger]:
+                    del rows[ledger]
+
     def told(self) -> Iterator[tuple[tuple[DocumentSet, RowKey, str], Document | None]]:
         """The documents of other sets, each with its set, key and id."""
         for table, sets in self.documents.items():
@@ -129,14 +141,35 @@ class DerivedRows:
                     yield (table, key, name), document
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A set of `source` asks sets of `asked`, by the rows of these that `question` derives from it.
+    `answer` derives documents of `source` from a set of `asked`.
+
+    What is asked depends on documents of events and of other sets alone, not on answers.
+    """
+
+    source: DocumentSet
+    asked: DocumentSet
+    question: Derive
+    answer: Derive
+
+
 class Derivations:
     """The derive functions of a group's sets, and the numbers of the ledger rows they give."""
 
     def __init__(
-        self, derives: Mapping[DocumentSet, list[Derive]], changes: Mapping[Table, Ledger]
+        self,
+        derives: Mapping[DocumentSet, list[Derive]],
+        changes: Mapping[Table, Ledger],
+        asking: Iterable[Asking] = (),
     ) -> None:
         """`derives`: by set, in storing order. `changes`: the ledgers of tables with a level."""
-        self._derives = derives
+        self._derives = {table: [*functions] for table, functions in derives.items()}
+        self._asking = [*asking]
+        for one in self._asking:
+            self._derives[one.source].append(one.question)
+            self._derives[one.asked].append(one.answer)
         self._first = {table: NUMBERS * at for at, table in enumerate(derives)}
         self._levels: dict[Table, tuple[Ledger | None, int]] = {
             table: (ledger, table.level or 0) for table, ledger in changes.items()
@@ -145,6 +178,25 @@ class Derivations:
     def of(self, table: DocumentSet) -> list[Derive]:
         """The functions that derive from a set."""
         return self._derives[table]
+
+    def ask(
+        self, source: DocumentSet, sets: Mapping[DocumentSet, dict[RowKey, dict[str, Document]]]
+    ) -> None:
+        """Adds the answers to all sets of `source`, for who computes everything at once.
+
+        `sets`: all documents, without what `source` asks.
+        """
+        for one in self._asking:
+            if one.source is not source:
+                continue
+            asked = set[RowKey]()
+            for key, documents in sets[source].items():
+                for name, (_, own, values) in one.question(key, documents):
+                    sets[one.asked].setdefault(own, {})[name] = values[0]
+                    asked.add(own)
+            for own in asked:
+                for name, (_, key, values) in one.answer(own, sets[one.asked][own]):
+                    sets[source][key][name] = values[0]
 
     def change(
         self,

@@ -103,7 +103,8 @@ class Group:
             if isinstance(table, Table | Ledger | DocumentSet)
         }
         self.document_sets = self._document_sets()
-        self.derivations = Derivations(self._derives(), self.changes)
+        asking = [one for projection in self.projections for one in projection.asking]
+        self.derivations = Derivations(self._derives(), self.changes, asking)
         self.evolve = {
             (evolution, kind): function
             for kind, evolvers in self.evolvers.items()
@@ -135,6 +136,8 @@ class Group:
                     )
                 checked_targets(source, wanted)
                 targets[source] += wanted
+            for one in projection.asking:
+                targets[one.source].append(one.asked)
         return list(in_storing_order(targets))
 
     def _derives(self) -> dict[DocumentSet, list[Derive]]:

@@ -91,6 +91,7 @@ class Memory:
         sets = {table: {k: dict(v) for k, v in own.items()} for table, own in
                 self._documents.items()}  # fmt: skip
         for at, source in enumerate(self.group.document_sets):
+            self.group.derivations.ask(source, sets)
             for key, documents in sets[source].items():
                 self.rows[source.name][key] = dict(
                     zip(source.columns, (*key, *source.values_of(key, documents)), strict=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 from projections.core.columns import Column
 from projections.core.comparison import ChangedAnswer, Comparison
 from projections.core.derivation import Decide, Derivation, Input, Scope
-from projections.core.documents import Derive, DocumentSet, Summary
+from projections.core.documents import Asking, Derive, DocumentSet, Summary
 from projections.core.held_amounts import HeldAmounts
 from projections.core.level_parts import LevelParts
 from projections.core.lists import Listing, Measure, NumberOf
@@ -50,9 +50,7 @@ class Projection:
         formerly: tuple[str, ...] = (),
         former_tables: tuple[str, ...] = (),
     ) -> None:
-        self.name = name
-        self.version = version
-        self.group = group
+        self.name, self.version, self.group = name, version, group
         self.formerly = formerly
         self.former_tables = former_tables
         self.tables: list[StoredTable] = []
@@ -61,6 +59,7 @@ class Projection:
             defaultdict(list)
         )
         self.derives_from: list[tuple[DocumentSet, tuple[StoredTable, ...], Derive]] = []
+        self.asking: list[Asking] = []
         self.queries: list[Query] = []
         self.erasures: dict[type, str] = {}
         self.held_amounts: list[HeldAmounts] = []

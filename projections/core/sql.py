@@ -302,6 +302,13 @@ def replace_documents(table: DocumentSet) -> str:
     )
 
 
+def delete_documents(table: DocumentSet) -> str:
+    """Deletes the rows of given keys, which are locked."""
+    source, _ = _source([part for part in table.stored if part.name in table.keys])
+    same = " and ".join(f"t.{quoted(key)} = x.{quoted(key)}" for key in table.keys)
+    return f"delete from {quoted(table.name)} t using {source} where {same}"
+
+
 def _own_keys(table: StoredTable) -> str:
     return ", ".join(
         f"uuid_send(t.{quoted(name)})"

@@ -12,6 +12,7 @@ from projections.core import Projection, Row, View, first, key, plain
 from projections.core.documents import Documents
 from projections.core.tables import RowKey
 from projections.purchases import documents as told
+from projections.purchases.item_codes import ask_about_codes
 from projections.purchases.sale_state import settled
 from projections.purchases.settlements import of_settlement
 from schemas.generated.events import (
@@ -80,6 +81,7 @@ sale = projection.documents(
     indexes=(("owner_id", "occurred_at"),),
     sparse=("receipt_number", "order_id", "shop_day"),
 )
+ask_about_codes(projection, "sale_code", sale, told.codes_named_otherwise)
 # the first claim in the log keeps the sale: all claims of a sale have one record key
 claim = projection.table(
     "purchase_claim",

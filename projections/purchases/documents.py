@@ -7,11 +7,12 @@ their end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from projections.core.documents import Document
+from projections.core.documents import Document, Documents
 from projections.purchases.receipts import not_adding_up, receipt_of, told_by
+from schemas.barcodes import longest
 from schemas.generated.events import (
     OrderLineCancelled,
     PriceAdjusted,
@@ -114,6 +115,38 @@ def adds_up(sale: Document) -> bool:
         return True
     lines = [Line(*values) for values in sale[9]]
     return not not_adding_up(lines, sale[6], receipt_of(sale[12]))
+
+
+def codes_named_otherwise(documents: Documents) -> Collection[str]:
+    """All codes in the documents of a sale, if a correction names a line by another code than it
+    was sold by; else none.
+    """
+    if len(documents) == 1:
+        return ()
+    sold = {
+        line[0]: longest(line[1])
+        for document in documents.values()
+        if document[0] == COMPLETED
+        for line in document[9]
+    }
+    named = [*_named(documents)]
+    codes, known = set(sold.values()), bool(sold)
+    if known and any(
+        code not in codes or (line_no in sold and sold[line_no] != code) for line_no, code in named
+    ):
+        return codes.union(code for _, code in named)
+    return ()
+
+
+def _named(documents: Documents) -> Iterator[tuple[int, str]]:
+    """The line numbers and codes in the corrections of a sale."""
+    for document in documents.values():
+        if document[0] == RETURNED:
+            yield from ((line[0], longest(line[1])) for line in document[3])
+        elif document[0] == AMENDED:
+            yield from ((line[0], longest(line[1])) for line in document[5])
+        elif document[0] == CANCELLED and document[4] is not None:
+            yield document[3], longest(document[4])
 
 
 def shop_day(location_id: str, day: int) -> str:

@@ -4,8 +4,9 @@ The result depends on the set of documents alone. Corrections take effect in the
 event id), a void last. A return takes units of its line while there are any: what it names beyond
 them is `over`. The line number identifies a line if it has the item that the correction names, in
 the unit that it names; otherwise the item in this unit does. What names another unit means no line:
-a piece of what was sold by weight cannot be taken off it. Corrections that the sale does not have
-are listed until people have decided about them.
+a piece of what was sold by weight cannot be taken off it. Any code of the item means the
+item (`item_codes`). Corrections that the sale does not have are listed until people have decided
+about them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from projections.purchases.documents import (
     Counted,
     Line,
 )
+from projections.purchases.item_codes import ANSWER, NamedCodes
 from projections.purchases.receipts import EMPTY, Receipt, Told, not_adding_up, receipt_of
 from projections.purchases.settlements import SETTLED, Decision, Decisions
 from projections.purchases.sold_units import Effect, SoldUnits
@@ -34,7 +36,7 @@ from schemas.barcodes import same_number
 from schemas.measures import place
 
 NOT_RETURNED = "NOT_RETURNED"
-NONE = Decisions({})
+NONE, NO_CODES = Decisions({}), NamedCodes({})
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class SettledSale:
     replaced: dict[tuple[int, Counted], SoldUnits] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     decisions: Decisions = NONE
+    codes: NamedCodes = NO_CODES
     told: str = ""
     told_at: int = 0
     told_lines: tuple[Line, ...] = ()
@@ -138,7 +141,9 @@ class SettledSale:
 
 def settled(documents: Documents) -> SettledSale:
     """The sale, its lines, and the effect of each correction."""
-    sale = SettledSale(decisions=Decisions(documents)) if len(documents) > 1 else SettledSale()
+    sale = SettledSale()
+    if len(documents) > 1:
+        sale.decisions, sale.codes = Decisions(documents), NamedCodes(documents)
     told = sorted((one[1], name) for name, one in documents.items() if one[0] == COMPLETED)
     if told:
         _tell(sale, told[0][1], documents[told[0][1]])
@@ -168,7 +173,7 @@ def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
     order = sorted(
         (document[0] == VOIDED, document[1], name)
         for name, document in documents.items()
-        if document[0] not in (COMPLETED, SETTLED)
+        if document[0] not in (COMPLETED, SETTLED, ANSWER)
     )
     return [(name, documents[name]) for _, _, name in order]
 
@@ -233,21 +238,27 @@ def _lines_of(
     """The lines that a correction can mean: the numbered one, else those of the item.
 
     Only lines that are counted in the unit of the correction. A barcode may be written in another
-    length than when it was sold.
+    length than when it was sold. Lines that were sold by the very code come first.
     """
     numbered = sale.lines.get(line_no)
+    every = [*sale.lines.values(), *sale.replaced.values()]
+    meant = set[str]()
+    if sale.codes and sku is not None:
+        meant = sale.codes.meant(sku, (one.line.sku for one in every if one.line.unit == unit))
     named = (
         numbered is not None
         and numbered.line.quantity
-        and (sku is None or same_number(sku, numbered.line.sku))
+        and (sku is None or numbered.line.sku in meant or same_number(sku, numbered.line.sku))
     )
     if numbered is not None and named and numbered.line.unit == unit:
         return [numbered]
-    every = [*sale.lines.values(), *sale.replaced.values()]
-    found = [sold for sold in every if sold.line.counted == (sku, unit)]
-    if found or sku is None:
-        return found
-    return [one for one in every if one.line.unit == unit and same_number(sku, one.line.sku)]
+    if not meant:
+        found = [sold for sold in every if sold.line.counted == (sku, unit)]
+        if found or sku is None:
+            return found
+        meant = {one.line.sku for one in every if same_number(sku, one.line.sku)}
+    found = [one for one in every if one.line.unit == unit and one.line.sku in meant]
+    return sorted(found, key=lambda one: one.line.sku != sku)
 
 
 def _sku_of(sale: SettledSale, line_no: int) -> str:
@@ -280,7 +291,7 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
         return
     _say_anew(sale, name, at, total, lines, *more)
     sale.currency = currency
-    now = {line.line_no: line for line in sale.told_lines}
+    now = {line.line_no: _as_sold(sale, line) for line in sale.told_lines}
     kept = {id(sold): sold.kept for sold in (*sale.lines.values(), *sale.replaced.values())}
 
     effects: list[Effect] = []
@@ -322,6 +333,14 @@ def _amend(sale: SettledSale, name: str, document: Document) -> None:
             sold.lowered *= kept[id(sold)] / sold.kept if sold.kept else 0
     # first the units that are no longer sold, so that an order has them back for the others
     sale.effects += sorted(effects, key=lambda effect: effect.units < 0)
+
+
+def _as_sold(sale: SettledSale, line: Line) -> Line:
+    """A line of an amendment, by the code by which the line of its number was sold."""
+    sold = sale.lines.get(line.line_no)
+    if sold is None or not sale.codes or not sale.codes.same(line.sku, sold.line.sku):
+        return line
+    return line._replace(sku=sold.line.sku)
 
 
 def _say_anew(

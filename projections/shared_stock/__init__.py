@@ -23,9 +23,11 @@ from projections.core.documents import Documents
 from projections.core.level_parts import LevelParts
 from projections.core.tables import RowKey
 from projections.purchases import sale
+from projections.purchases.item_codes import ask_about_codes
 from projections.purchases.settlements import of_settlement
 from projections.shared_stock import deliveries, order_steps, orders, sales, transfers, zones
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move
+from projections.shared_stock.ordered_items import codes_named_otherwise
 from schemas.generated.events import (
     AllocationReleased,
     DiscrepancySettled,
@@ -49,7 +51,7 @@ from schemas.measures import Amount, amount, location_and_unit, location_sql, pl
 OF_ORDERS = ("shipped_unordered", "released_after_end", "doubled_document")
 OF_TRANSFERS = ("over_received", "misrouted")
 
-projection = Projection("shared_stock", version=5)
+projection = Projection("shared_stock", version=6)
 
 # `location_id`, here and below: of what is measured a place, whose amounts are in thousandths of a
 # unit (`schemas.measures`)
@@ -126,6 +128,7 @@ def _no_summary(key: RowKey, documents: Documents) -> Mapping[str, Any]:
 
 # documents about an order, and what sales with lines of it say: `orders.py` derives the moves
 order = projection.documents("stock_order", order_id=key("uuid"), summary=_no_summary)
+ask_about_codes(projection, "stock_order_code", order, codes_named_otherwise)
 transfer = projection.documents("stock_transfer", transfer_id=key("uuid"), summary=_no_summary)
 # what is announced of an item by a purchase order or shipping notice, and the receipts that name it
 delivery = projection.documents("stock_delivery", delivery_id=key("uuid"), summary=_no_summary)
@@ -382,14 +385,10 @@ def _amount(
 @projection.on(StockPolicySet)
 def policy_set(event: StockPolicySet) -> Iterator[Row]:
     yield policy(
-        location_id=event.location_id,
-        sku=event.sku or "",
-        valid_from=event.valid_from,
-        set_at=event.meta.occurred_at,
-        safety_stock=event.safety_stock,
-        store_share=event.store_share,
-        company_threshold=event.company_threshold,
-    )
+        location_id=event.location_id, sku=event.sku or "", valid_from=event.valid_from,
+        set_at=event.meta.occurred_at, safety_stock=event.safety_stock,
+        store_share=event.store_share, company_threshold=event.company_threshold,
+    )  # fmt: skip
 
 
 def promise_id(reservation_id: UUID, sku: str, location_id: str) -> UUID:

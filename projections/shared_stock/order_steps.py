@@ -12,7 +12,8 @@ ALLOCATED, RESERVED, SHIPPED, RELEASED = "allocated", "reserved", "shipped", "re
 class OrderStep(NamedTuple):
     """What one document does to one item; steps are ordered by (at, event id, number).
 
-    `expected_at`: of a preorder, the time for which its units are promised.
+    `expected_at`: of a preorder, the time for which its units are promised. `named`: the code that
+    the document named, where it is another of the item.
     """
 
     at: int
@@ -22,3 +23,4 @@ class OrderStep(NamedTuple):
     location: str
     quantity: int
     expected_at: int | None = None
+    named: str | None = None

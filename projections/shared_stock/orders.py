@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from projections.core.documents import Document, Documents
-from projections.purchases.settlements import SETTLED, Decisions
+from projections.purchases.settlements import Decisions
 from projections.shared_stock.moves import DatedMove, DatedUnits, Misfit, Move, dated_moves
 from projections.shared_stock.order_steps import (
     ALLOCATED,
@@ -43,6 +43,7 @@ from projections.shared_stock.order_steps import (
     UNSERVED,
     OrderStep,
 )
+from projections.shared_stock.ordered_items import ENTRIES, steps_by_item
 from projections.shared_stock.plain_orders import plain_moves
 from projections.shared_stock.settled_moves import settled_moves
 from schemas.generated.events import (
@@ -52,9 +53,8 @@ from schemas.generated.events import (
     StockAllocated,
     StockShipped,
 )
-from schemas.measures import amount, everywhere, place
+from schemas.measures import amount, place
 
-ENTRIES = "entries"
 MISFITS = {
     SHIPPED: "shipped_unordered",
     CAME_BACK: "shipped_unordered",
@@ -87,7 +87,7 @@ def moves(
     units: list[DatedUnits] = []
     misfits: list[Misfit] = []
     decisions = Decisions(documents)
-    for (sku, _), steps in sorted(_by_item(documents).items()):
+    for (sku, _), steps in sorted(steps_by_item(documents).items()):
         steps.sort()
         plain = plain_moves(sku, steps)
         if plain is not None:
@@ -107,19 +107,6 @@ def moves(
             made += settled_moves(odd, sums.gone())
         misfits += odd
     return made, units, misfits
-
-
-def _by_item(documents: Documents) -> dict[tuple[str, str], list[OrderStep]]:
-    """The steps by item and unit."""
-    steps: dict[tuple[str, str], list[OrderStep]] = defaultdict(list)
-    for name, document in documents.items():
-        if document[0] == ENTRIES:
-            for number, (event_id, at, kind, sku, *rest) in enumerate(document[1]):
-                steps[sku, everywhere(rest[0])].append(OrderStep(at, event_id, number, kind, *rest))
-        elif document[0] != SETTLED:
-            kind, at, sku, *rest = document
-            steps[sku, everywhere(rest[0])].append(OrderStep(at, name, 0, kind, *rest))
-    return steps
 
 
 @dataclass(slots=True)
@@ -366,10 +353,12 @@ def _misfits(sku: str, steps: Iterable[OrderStep], sums: OrderedItem) -> Iterato
         over = min(units, max(0, used + units - sums.ordered))
         used += units
         if over:
-            yield Misfit(step.document, MISFITS[step.kind], step.at, sku, step.location, over)
+            named = step.named or sku
+            yield Misfit(step.document, MISFITS[step.kind], step.at, named, step.location, over)
     doubled = sums.state().doubled
     for step in reversed(standing):
         units = min(doubled, step.quantity)
         doubled -= units
         if units:
-            yield Misfit(step.document, "doubled_document", step.at, sku, step.location, units)
+            named = step.named or sku
+            yield Misfit(step.document, "doubled_document", step.at, named, step.location, units)

@@ -1,9 +1,9 @@
 """Stores sets of documents and computes what follows from them, in the caller's transaction.
 
 A set that is new is inserted without reading it. An existing one is locked, read, joined with the
-new documents, and replaced. Sets are stored in the group's order, each in key order, so that
-transactions of different partitions wait for each other and hardly ever in a circle; Postgres ends
-one of a circle, and it is tried again.
+new documents, and replaced; one without documents is deleted, if Redis has no copy of it. Sets are
+stored in the group's order, each in key order, so that transactions of different partitions wait
+for each other and hardly ever in a circle; Postgres ends one of a circle, and it is tried again.
 """
 
 from __future__ import annotations
@@ -84,11 +84,14 @@ class DocumentStore:
 
     def write(self, connection: Connection, folded: Folded, due: RedisChanges) -> DerivedRows:
         """Stores the documents of a batch; returns what changes in other tables because of them."""
-        derived = DerivedRows()
-        for table in self._group.document_sets:
-            changed = _both(folded.documents.get(table, {}), derived.documents.pop(table, {}))
-            if changed:
-                self._store(connection, table, changed, derived, due)
+        derived, told = DerivedRows(), folded.documents
+        while told or derived.documents:
+            for table in self._group.document_sets:
+                changed = _both(told.get(table, {}), derived.documents.pop(table, {}))
+                if changed:
+                    self._store(connection, table, changed, derived, due)
+            told = {}  # what is left are answers to sets that were stored before
+        derived.net()
         return derived
 
     def _store(
@@ -123,10 +126,25 @@ class DocumentStore:
             joined[key] = joined_documents(old, changed[key])
             self._group.derivations.change(table, key, old, joined[key], derived)
             heart.beat()
-        sent = _arrays(table.stored, zip(*_rows(table, joined), strict=True))
-        cursor = connection.execute(self._replaces[table], sent)
-        if table in self._views:
-            due.tell(table, [row for row in cursor.fetchall() if row[0] is not None])
+        # another transaction deleted a set that had no documents while this one waited for the row
+        deleted = {key: changed[key] for key in held - joined.keys()}
+        if table.view is None:
+            empty = [key for key, documents in joined.items() if not documents]
+            self._delete(connection, table, empty)
+            joined = {key: documents for key, documents in joined.items() if documents}
+        if joined:
+            sent = _arrays(table.stored, zip(*_rows(table, joined), strict=True))
+            cursor = connection.execute(self._replaces[table], sent)
+            if table in self._views:
+                due.tell(table, [row for row in cursor.fetchall() if row[0] is not None])
+        if deleted:
+            self._store(connection, table, deleted, derived, due)
+
+    def _delete(self, connection: Connection, table: DocumentSet, keys: list[RowKey]) -> None:
+        if keys:
+            parts = [part for part in table.stored if part.name in table.keys]
+            sent = _arrays(parts, zip(*keys, strict=True))
+            connection.execute(sql.delete_documents(table), sent)
 
     def _add(
         self, connection: Connection, table: DocumentSet, rows: list[tuple[Any, ...]]

@@ -154,14 +154,17 @@ class Search:
             yield from self._derivations(table, key)
 
     def _followed(
-        self, source: DocumentSet, key: tuple[Any, ...]
+        self, source: DocumentSet, key: tuple[Any, ...], *before: tuple[Any, ...]
     ) -> Iterator[tuple[StoredTable, tuple[Any, ...], Sequence[Any]]]:
-        """The rows that follow from the set of documents to which an event belongs."""
+        """The rows that follow from the set of documents to which an event belongs.
+
+        `before`: the sets from which this one follows; a set that asks another follows from it.
+        """
         for table, own, values in self._model.followed(source, key):
             if table in self._shapes:
                 yield table, own, values
-            if isinstance(table, DocumentSet):
-                yield from self._followed(table, own)
+            if isinstance(table, DocumentSet) and (table, own) not in before:
+                yield from self._followed(table, own, *before, (source, key))
 
     def _derivations(
         self, table: StoredTable, key: tuple[Any, ...]

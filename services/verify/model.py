@@ -66,6 +66,7 @@ class TableModel:
         self._derives: dict[DocumentSet, list[Derive]] = {
             table: whole.derivations.of(table) for table in whole.document_sets
         }
+        self._ask = whole.derivations.ask
         self.changes: dict[Table, dict[RowKey, array[int]]] = {t: {} for t in self.companions}
         # readings of levels that are also read in parts
         self._parts = {t.parts.readings: t.parts for t in self.companions if t.parts}
@@ -176,6 +177,7 @@ class TableModel:
         """
         appended: list[Appended] = []
         for source, sets in self.documents.items():
+            self._ask(source, self.documents)
             for key, documents in sets.items():
                 if source in self.rows:
                     self.rows[source][key] = source.values_of(key, documents)

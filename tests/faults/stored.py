@@ -13,6 +13,7 @@ from redis import Redis
 from tests.faults.oracle import Rows
 
 # the documents of a sale or a transfer: by their ids, what they hold is the product's own
+DECLARED = "position('declared' in documents::text) > 0"
 NAMES_OF_DOCUMENTS = "array(select json_object_keys(documents::json) order by 1)"
 SELECTS = {
     "ledger": 'event_id, topic.name, partition, "offset" from ledger'
@@ -47,6 +48,8 @@ SELECTS = {
     " sum(incoming)::bigint from stock_promise group by 1, 2, 3"
     " having sum(committed) <> 0 or sum(unavailable) <> 0 or sum(incoming) <> 0",
     "stock_order": "order_id from stock_order",
+    # who asks about a code is compared by what follows from the answers
+    "stock_order_code": f"code_id, {NAMES_OF_DOCUMENTS} from stock_order_code where {DECLARED}",
     "stock_transfer": f"transfer_id, {NAMES_OF_DOCUMENTS} from stock_transfer",
     "stock_delivery": f"delivery_id, {NAMES_OF_DOCUMENTS} from stock_delivery",
     "stock_expected": "sku, location_id, expected_at, sum(incoming)::bigint,"
@@ -64,6 +67,7 @@ SELECTS = {
     " company_threshold from stock_policy",
     "need_policy": "scope, valid_from, set_at, kind, reach, interval_days from need_policy",
     "sale": f"transaction_id, owner_id, occurred_at, {NAMES_OF_DOCUMENTS} from sale",
+    "sale_code": f"code_id, {NAMES_OF_DOCUMENTS} from sale_code where {DECLARED}",
     # of a document that names no item, and of money, there are no units
     "purchase_discrepancy": "kind, at, transaction_id, sku, location_id,"
     " sum(case when sku = '' or kind = 'sums' then 0 else quantity end)::bigint"

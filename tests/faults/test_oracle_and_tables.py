@@ -20,7 +20,7 @@ from tests.faults.disorder import Append, Shares, log
 from tests.faults.expected.goods import OF_SALES
 from tests.faults.expected.sales import followed, still_sold
 from tests.faults.reading import Read
-from tests.faults.stored import NAMES_OF_DOCUMENTS, SELECTS, SHOWN
+from tests.faults.stored import DECLARED, NAMES_OF_DOCUMENTS, SELECTS, SHOWN
 from tests.faults.wire import Record, Unreadable, Wire
 
 GROUP = Group("main", discover())
@@ -154,7 +154,9 @@ def _selected(select: str, rows: list[dict[str, Any]]) -> oracle.Rows:
     columns = select.replace(NAMES_OF_DOCUMENTS, DOCUMENTS).partition(" from ")[0].split(", ")
     keys = [name for name in columns if not name.startswith("sum(")]
     sums = [SUM.sub(r"\1", name) for name in columns[len(keys) :]]
-    if " where " in select:  # cells of which nothing is told but zeros
+    if DECLARED in select:  # codes that documents name, and nobody declared
+        rows = [row for row in rows if any(one[0] == "declared" for one in row[DOCUMENTS].values())]
+    elif " where " in select:  # cells of which nothing is told but zeros
         rows = [row for row in rows if any(row[name] for name in columns[2:])]
     found = Counter(tuple(_value(row, name) for name in keys) for row in rows)
     if not sums:

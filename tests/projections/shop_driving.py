@@ -271,11 +271,16 @@ class Folds:
             for _, handler in GROUP.handlers.get(type(event), ()):
                 for table, key, values in handler(event):
                     self._row(event, into, waiting, table, key, values)
-        for source in GROUP.document_sets:
-            for key, documents in waiting.documents.get(source, {}).items():
+        # once more for answers to sets that were folded before what they ask
+        for source in 2 * GROUP.document_sets:
+            for key, documents in waiting.documents.pop(source, {}).items():
                 old = self.sets[source].get(key)
                 new = joined_documents(old or {}, documents)
                 self.sets[source][key] = new
+                if not new:
+                    del self.sets[source][key]
+                    if not self.sets[source]:
+                        del self.sets[source]
                 step = DerivedRows()
                 GROUP.derivations.change(source, key, old, new, step)
                 self._apply(step)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote
 from uuid import uuid4
 
+import pytest
+
 from schemas.barcodes import check_digit
 from tests.situations.answers import Shop
-from tests.situations.codes import new_barcode
+from tests.situations.codes import AFTER, BEFORE, BETWEEN, DECLARED, new_barcode
 from tests.situations.facts import back, line
 from tests.situations.rows import row
 
@@ -101,3 +103,50 @@ def test_f85_a_scanner_puts_another_zero_before_the_barcode(shop: Shop) -> None:
     assert len(shop.discrepancies("unknown_item", sku=unknown)) == 1
     shop.declares(shop.item("NEW"), [unknown])
     assert shop.discrepancies("unknown_item", sku=unknown) == []
+
+
+@row("F89")
+@pytest.mark.parametrize("declared", DECLARED)
+def test_f86_goods_come_back_by_another_code_than_they_were_sold(shop: Shop, declared: str) -> None:
+    """F89. Given: 3 sold by barcode; 1 comes back by the item's sku; the barcode is declared
+    before, between or after. Right: 2 less, the points of 2 are kept, nothing does not fit.
+    """
+    soap, store, hanako, barcode = shop.item("SOAP"), shop.store(), shop.member(), new_barcode()
+    shop.receives(soap, store, 10)
+    if declared == BEFORE:
+        shop.declares(soap, [barcode])
+    sale = shop.sells(line(barcode, 3, 3_000), at=store, to=hanako)
+    if declared == BETWEEN:
+        shop.declares(soap, [barcode])
+    shop.returns(sale, back(soap), at=store)
+    if declared == AFTER:
+        assert [one["kind"] for one in shop.discrepancies(about=sale)] == ["unknown_line"]
+        shop.points(hanako)  # is judged without the return
+        shop.declares(soap, [barcode])
+    shop.until(lambda: shop.discrepancies(about=sale) == [])
+    assert (shop.shelf(soap, store).on_hand, shop.shelf(soap, store).available) == (8, 8)
+    shop.until(lambda: shop.points(hanako) == 20)
+    assert shop.bought(hanako, sale) == {1: (3, 1)}
+
+
+@row("F90")
+@pytest.mark.parametrize("declared", DECLARED)
+def test_f87_an_order_by_sku_is_handed_out_by_barcode(shop: Shop, declared: str) -> None:
+    """F90. Given: 2 ordered in the web by sku to pick up, allocated by sku; the till that hands
+    them out scans the barcode. Right: 2 less, nothing held for the order, nothing does not fit.
+    """
+    soap, store, barcode = shop.item("SOAP"), shop.store(), new_barcode()
+    shop.receives(soap, store, 5)
+    if declared == BEFORE:
+        shop.declares(soap, [barcode])
+    order = shop.orders(line(soap, 2) | {"fulfilment": "PICKUP"}, at=store)
+    shop.allocates(order, soap, store, 2)
+    if declared == BETWEEN:
+        shop.declares(soap, [barcode])
+    shop.hands_over(order, barcode, store, 2)
+    if declared == AFTER:
+        assert len(shop.discrepancies("shipped_unordered", about=order)) == 1
+        shop.declares(soap, [barcode])
+    shop.until(lambda: shop.discrepancies(about=order) == [])
+    shelf = shop.shelf(soap, store)
+    assert (shelf.on_hand, shelf.available) == (3, 3)

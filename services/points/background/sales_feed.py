@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import get_args
 from uuid import UUID
 
+from projections.purchases.item_codes import ASKED, code_id
 from schemas.calendars import DEFAULT_ZONE, MOVED_MAX
 from schemas.generated.events import (
     AllocationReleased,
@@ -36,6 +37,7 @@ from schemas.generated.events import (
 from services.following.applied_log import AppliedEvent, AppliedLog
 from services.following.follower import CursorTable, Follower
 from services.runtime.db import Connection
+from services.runtime.rows import rows_of
 
 TOPICS = (
     "commerce.purchases", "commerce.inventory", "commerce.catalog", "commerce.points",
@@ -119,6 +121,14 @@ where (coalesce(l.time_zone, %s), coalesce(l.day_starts_at, 0))
     is distinct from (coalesce(former.time_zone, %s), coalesce(former.day_starts_at, 0))
 on conflict (transaction_id) do update set failed = null
 """
+# the sales and orders that ask which item a barcode is
+ASKING = """
+select o.key::uuid as id from sale_code c, json_each(c.documents::json) o
+where c.code_id = any(%(codes)s::uuid[]) and o.value->>0 = %(asked)s
+union
+select o.key::uuid from stock_order_code c, json_each(c.documents::json) o
+where c.code_id = any(%(codes)s::uuid[]) and o.value->>0 = %(asked)s
+"""
 ITEM_CAME = """
 insert into hitotsu.points_due (transaction_id)
 select distinct d.transaction_id
@@ -144,6 +154,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     paid_with: set[UUID] = set()
     items: dict[tuple[str, int], str] = {}
     places: set[tuple[str, int]] = set()
+    codes: set[UUID] = set()
     orders: set[UUID] = set()
     moved: dict[UUID, int] = {}
     rules = []
@@ -158,6 +169,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
             orders.add(UUID(bytes=event.subject_id))
         elif isinstance(event, ItemDescribed):
             items[event.sku, event.valid_from] = event.category
+            codes.update(UUID(bytes=code_id(barcode)) for barcode in event.barcodes)
         elif isinstance(event, LocationDescribed):
             places.add((event.location_id, event.valid_from))
         elif isinstance(event, ProgramJoined | ProgramLeft):
@@ -165,6 +177,11 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
             moved[profile_id] = min(at, moved.get(profile_id, at))
         elif isinstance(event, ProgramRulesSet):
             rules.append(event.valid_from)
+    if codes:
+        asked = {"codes": sorted(codes), "asked": ASKED}
+        asking = {row["id"] for row in await rows_of(connection, ASKING, asked)}
+        purchases |= asking
+        orders |= asking
     if purchases:
         await connection.execute(DUE, [sorted(purchases)])
     if paid_with:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from uuid import UUID, uuid5
 
 from tests.faults.expected import deliveries, orders, sales, zones
 from tests.faults.expected.orders import Dated, Entry, Move
 from tests.faults.expected.zones import Count
+
+CODES = UUID("7d27523a-4c5a-5a08-8df4-36a6f0930cd4")
 
 Row = tuple[Any, ...]
 ORDER = {
@@ -56,6 +59,8 @@ def tables(events: list[Any]) -> dict[str, Iterable[Row]]:
         "stock_selling_zone": selling_zones,
         "stock_promise": list(_promises(moves)),
         "stock_order": {(entry.subject,) for entry in entries},
+        "stock_order_code": list(_declared_codes(named["ItemDescribed"])),
+        "sale_code": list(_declared_codes(named["ItemDescribed"])),
         "stock_transfer": list(_told([(one.subject, one.event_id) for one in transfers], settled)),
         "stock_delivery": list(_told(
             [(paper.subject, paper.event_id) for said in papers.values() for paper in said],
@@ -109,6 +114,16 @@ def _item_codes(described: list[Any]) -> Iterable[Row]:
                     key = (node, code, one["sku"], one["valid_from"])
                     latest[key] = max(latest.get(key, 0), one["meta"]["occurred_at"])
     return [(*key, at) for key, at in latest.items()]
+
+
+def _declared_codes(described: list[Any]) -> Iterable[Row]:
+    """The declarations of each barcode, under the id of its 14 digits."""
+    declared: dict[bytes, set[str]] = defaultdict(set)
+    for one in described:
+        for barcode in one.get("barcodes", ()):
+            code_id = uuid5(CODES, barcode.zfill(14)).bytes
+            declared[code_id].add(one["meta"]["event_id"].hex())
+    return [(code_id, tuple(sorted(names))) for code_id, names in declared.items()]
 
 
 def _of_orders(events: list[Any]) -> Iterator[Entry]:
