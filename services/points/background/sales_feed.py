@@ -7,8 +7,8 @@ An event only tells which sales it concerns; their data is read from the project
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 from uuid import UUID
 
 from projections.purchases.item_codes import ASKED, code_id
@@ -36,6 +36,8 @@ from schemas.generated.events import (
 )
 from services.following.applied_log import AppliedEvent, AppliedLog
 from services.following.follower import CursorTable, Follower
+from services.points.program.rules import readable
+from services.points.program.sales import versions
 from services.runtime.db import Connection
 from services.runtime.rows import rows_of
 
@@ -44,6 +46,7 @@ TOPICS = (
     "commerce.settings", "commerce.members",
 )  # fmt: skip
 AT_ONCE = 2_000
+FOR_EVER = 2**62
 CURSOR = CursorTable("hitotsu.points_cursor")
 Purchase = (
     PurchaseCompleted | PurchaseReturned | PurchaseVoided | PurchaseAttributed | OrderLineCancelled
@@ -68,9 +71,12 @@ select distinct transaction_id from hitotsu.points_decided
 where transaction_id = any(%s::uuid[]) and units > 0
 on conflict (transaction_id) do update set failed = null
 """
+# the sales between the beginning of a version and that of the program's next one
 RULES_CAME = """
 insert into hitotsu.points_due (transaction_id)
-select transaction_id from sale where occurred_at >= %s
+select distinct s.transaction_id
+from unnest(%s::bigint[], %s::bigint[]) as x(since, until)
+join sale s on s.occurred_at >= x.since and s.occurred_at < x.until
 on conflict (transaction_id) do update set failed = null
 """
 # a member joined or left a program: its later sales that are known already
@@ -157,7 +163,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     codes: set[UUID] = set()
     orders: set[UUID] = set()
     moved: dict[UUID, int] = {}
-    rules = []
+    rules: set[tuple[str, int]] = set()
     for event in (read.event for read in events):
         if isinstance(event, Purchase):
             purchases.add(UUID(bytes=event.transaction_id))
@@ -176,7 +182,7 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
             profile_id, at = UUID(bytes=event.profile_id), event.meta.occurred_at
             moved[profile_id] = min(at, moved.get(profile_id, at))
         elif isinstance(event, ProgramRulesSet):
-            rules.append(event.valid_from)
+            rules.add((event.program_id, event.valid_from))
     if codes:
         asked = {"codes": sorted(codes), "asked": ASKED}
         asking = {row["id"] for row in await rows_of(connection, ASKING, asked)}
@@ -191,10 +197,31 @@ async def note_due(connection: Connection, events: Sequence[AppliedEvent]) -> No
     if moved:
         await connection.execute(MOVED, [list(moved), list(moved.values())])
     if rules:
-        await connection.execute(RULES_CAME, [min(rules) - MOVED_MAX])
+        spans = in_force(rules, readable(await versions(connection)))
+        await connection.execute(RULES_CAME, [list(column) for column in zip(*spans)])
     if places:
         columns = [list(column) for column in zip(*sorted(places))]
         await connection.execute(LOCATION_CAME, [*columns, DEFAULT_ZONE, DEFAULT_ZONE])
     if items:
         columns = [[sku for sku, _ in items], [at for _, at in items], list(items.values())]
         await connection.execute(ITEM_CAME, columns)
+
+
+def in_force(
+    told: Iterable[tuple[str, int]], versions: Iterable[Mapping[str, Any]]
+) -> list[tuple[int, int]]:
+    """The times of sale that versions of rules concern: from their `valid_from` to the next of
+    their program, wider by as much as a business date can move a sale.
+
+    `told`: program and `valid_from`. `versions`: rows that can be read: no other ends a version.
+    """
+    known = list(versions)
+    spans = []
+    for program_id, since in sorted(told):
+        later = (
+            row["valid_from"]
+            for row in known
+            if row["program_id"] == program_id and row["valid_from"] > since
+        )
+        spans.append((since - MOVED_MAX, min(later, default=FOR_EVER - MOVED_MAX) + MOVED_MAX))
+    return spans
