@@ -167,12 +167,16 @@ def found_by(sale: Document) -> tuple[str | None, str | None, str | None]:
 
 
 def of_return(event: PurchaseReturned) -> Document:
-    """[kind, at, location, lines]."""
+    """[kind, at, location, lines], and where more was refunded in all than the lines say [the
+    total, what the lines say].
+    """
+    lines = sum(line.refund for line in event.lines)
     return [
         RETURNED,
         event.meta.occurred_at,
         event.location_id,
         [_back(line) for line in event.lines],
+        *([[event.total, lines]] if event.total > lines else []),
     ]
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import Any, Protocol
 
 from schemas.generated.events import PurchaseAmended, PurchaseCompleted
@@ -168,6 +169,18 @@ def not_adding_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> lis
         "tenders": not receipt.tenders or total == sum(amount for _, amount in receipt.tenders),
     }
     return [name for name, fits in parts.items() if not fits]
+
+
+def with_tax(refund: int, lines: Sequence[Charged], total: int, receipt: Receipt) -> int:
+    """The most that a refund of lines comes to, with the tax where the lines are without it."""
+    rates = {
+        receipt.rate(line) or 0 for line in lines if not receipt.tax_included(line, lines, total)
+    }
+    due = receipt.due(lines)
+    shares = [Fraction(rate, WHOLE) for rate in rates]
+    if rates and due > 0:
+        shares.append(Fraction(max(0, total - due), due))
+    return refund + ceil(refund * max(shares, default=Fraction(0))) + len(rates)
 
 
 def _lines_add_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> bool:

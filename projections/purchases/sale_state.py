@@ -29,7 +29,14 @@ from projections.purchases.documents import (
     Line,
 )
 from projections.purchases.item_codes import ANSWER, NamedCodes
-from projections.purchases.receipts import EMPTY, Receipt, Told, not_adding_up, receipt_of
+from projections.purchases.receipts import (
+    EMPTY,
+    Receipt,
+    Told,
+    not_adding_up,
+    receipt_of,
+    with_tax,
+)
 from projections.purchases.settlements import SETTLED, Decision, Decisions
 from projections.purchases.sold_units import Effect, SoldUnits
 from schemas.barcodes import same_number
@@ -179,7 +186,14 @@ def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
 
 
 def _return(sale: SettledSale, name: str, document: Document) -> None:
-    _, at, location, lines = document
+    _, at, location, lines, *refunded = document
+    for total, told in refunded:
+        if total > with_tax(told, sale.told_lines, sale.total, sale.receipt):
+            sale.effects.append(
+                Effect(
+                    document=name, kind=RETURNED, at=at, location=location, sku="", beyond=total
+                )
+            )  # fmt: skip
     for back in (Back(*values) for values in lines):
         left, meant = back.quantity, _lines_of(sale, back.line_no, back.sku, back.unit)
         for sold in meant:

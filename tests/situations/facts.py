@@ -144,7 +144,7 @@ class Facts:
     ) -> Event:  # fmt: skip
         """Goods of a sale come back, without the card unless `by` says whose; all unless `lines`.
 
-        A line is made by `back`.
+        A line is made by `back`. `sums_to`: what was refunded in all, else what the lines say.
         """
         if isinstance(sale, Sale) and not lines:
             lines = tuple(
@@ -152,10 +152,11 @@ class Facts:
                 for one in sale.lines
             )
         told = [{"disposition": disposition} | one for one in lines]
+        total = more.pop("sums_to", sum(one["refund"] for one in told))
         return self.tell(
             "PurchaseReturned", channel, at, location_id=at, profile_id=by, currency="JPY",
             transaction_id=sale.transaction if isinstance(sale, Sale) else sale,
-            total=sum(one["refund"] for one in told), lines=told, **more,
+            total=total, lines=told, **more,
         )  # fmt: skip
 
     def voids(self, sale: Sale, by: UUID | None = None, channel: str = STORE, **more: Any) -> Event:

@@ -313,3 +313,21 @@ def test_m12_a_gift_card_is_sold_and_then_used(
     assert shop.points(hanako) == points
     assert shop.purchase(sale)["receipt"]["tenders"] == tenders
     assert (shop.bought(hanako, bought), shop.bought(hanako, sale)) == ({}, {1: (1, 0)})
+
+
+@row("M10")
+@arrivals
+def test_m10_a_return_refunds_more_than_its_lines(shop: Shop, arrival: str) -> None:
+    """M10's kind. Given: two of 1,000 sold; one comes back, of which the line says 1,000 and the
+    total 99,999; the other with 1,000, and 900 after points were withheld. Right: one DISC `sums`.
+    """
+    item, store = shop.item(), shop.store()
+    with shop.arriving(arrival):
+        sale = shop.sells(line(item, 3, 3_000), at=store)
+        wrong = shop.returns(sale, back(item), at=store, sums_to=99_999)
+        shop.returns(sale, back(item), at=store)
+        shop.returns(sale, back(item), at=store, sums_to=900)
+    (found,) = shop.discrepancies("sums", about=sale)
+    assert found["events"] == [wrong["meta"]["event_id"]]
+    assert shop.discrepancies(about=sale) == [found]
+    assert shop.shelf(item, store).on_hand == 0
