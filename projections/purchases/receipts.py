@@ -171,7 +171,7 @@ def not_adding_up(lines: Sequence[Charged], total: int, receipt: Receipt) -> lis
     return [name for name, fits in parts.items() if not fits]
 
 
-def with_tax(refund: int, lines: Sequence[Charged], total: int, receipt: Receipt) -> int:
+def gross(refund: int, lines: Sequence[Charged], total: int, receipt: Receipt) -> int:
     """The most that a refund of lines comes to, with the tax where the lines are without it."""
     rates = {
         receipt.rate(line) or 0 for line in lines if not receipt.tax_included(line, lines, total)

@@ -29,14 +29,7 @@ from projections.purchases.documents import (
     Line,
 )
 from projections.purchases.item_codes import ANSWER, NamedCodes
-from projections.purchases.receipts import (
-    EMPTY,
-    Receipt,
-    Told,
-    not_adding_up,
-    receipt_of,
-    with_tax,
-)
+from projections.purchases.receipts import EMPTY, Receipt, Told, gross, not_adding_up, receipt_of
 from projections.purchases.settlements import SETTLED, Decision, Decisions
 from projections.purchases.sold_units import Effect, SoldUnits
 from schemas.barcodes import same_number
@@ -188,7 +181,7 @@ def _corrections(documents: Documents) -> Iterable[tuple[str, Document]]:
 def _return(sale: SettledSale, name: str, document: Document) -> None:
     _, at, location, lines, *refunded = document
     for total, told in refunded:
-        if total > with_tax(told, sale.told_lines, sale.total, sale.receipt):
+        if total > gross(told, sale.told_lines, sale.total, sale.receipt):
             sale.effects.append(
                 Effect(
                     document=name, kind=RETURNED, at=at, location=location, sku="", beyond=total
