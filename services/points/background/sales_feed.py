@@ -57,7 +57,7 @@ OfOrder = (
 )
 FOLLOWED = (
     *get_args(Purchase), *get_args(OfOrder), PointsRedeemed, DiscrepancySettled, ItemDescribed,
-    ProgramRulesSet, ProgramJoined, ProgramLeft,
+    LocationDescribed, ProgramRulesSet, ProgramJoined, ProgramLeft,
 )  # fmt: skip
 DUE = """
 insert into hitotsu.points_due (transaction_id)
