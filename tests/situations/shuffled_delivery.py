@@ -18,7 +18,7 @@ from tests.situations.settling import Settling
 from tests.situations.wire import Event, Wire
 
 SENDERS, LARGEST_BATCH = 3, 30
-WITHOUT_ITEM = ("clock", "owner_differs", "second_claim")
+WITHOUT_ITEM = ("clock", "owner_differs", "second_claim", "sums")
 
 
 class Waiting:

@@ -59,6 +59,7 @@ class DrawnReturns:
     terms: dict[tuple[UUID, str], Terms]
     unseen: set[UUID]
     bodies: list[dict[str, Any]]
+    declared: set[str] | None = None
 
 
 def stock_batches(many: int, seed: int = 1) -> Iterator[DrawnStock]:
@@ -125,6 +126,14 @@ def return_in_another_unit() -> DrawnReturns:
     line = {"line_no": sale.lines[0].line_no, "quantity": 1, "unit": "kg"}
     body = {"transaction_id": str(name), "profile_id": str(PROFILES[0]), "lines": [line]}
     return replace(batch, unseen=set(), bodies=[body])
+
+
+def return_in_unknown_program() -> DrawnReturns:
+    """A program of which nothing is known, as when a till mistypes its name."""
+    batch = return_in_another_unit()
+    (body,) = batch.bodies
+    line = {"line_no": body["lines"][0]["line_no"], "quantity": 1}
+    return replace(batch, bodies=[{**body, "lines": [line], "program": "ginza"}], declared=set())
 
 
 def _id(draw: Random) -> UUID:

@@ -64,8 +64,9 @@ def test_holds_of_points_answer_the_same_bytes() -> None:
 
 def test_returns_answer_the_same_bytes() -> None:
     answers = list[Answer]()
-    for batch in (*drawn.returns_batches(50), drawn.return_in_another_unit()):
-        state = ReturnsState(batch.here, batch.sales, batch.terms, {}, batch.unseen)
+    apart = drawn.return_in_another_unit(), drawn.return_in_unknown_program()
+    for batch in (*drawn.returns_batches(50), *apart):
+        state = ReturnsState(batch.here, batch.sales, batch.terms, {}, batch.unseen, batch.declared)
         commands = [ReturnRequest(ReturnBody.model_validate(body)) for body in batch.bodies]
         answers += RETURNS.all_of(decide_returns(commands, state).outcomes, POSITION)
     same("returns", answers)
