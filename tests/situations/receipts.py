@@ -318,7 +318,7 @@ def test_m12_a_gift_card_is_sold_and_then_used(
 @row("M10")
 @arrivals
 def test_m10_a_return_refunds_more_than_its_lines(shop: Shop, arrival: str) -> None:
-    """M10's kind. Given: two of 1,000 sold; one comes back, of which the line says 1,000 and the
+    """M10. Given: two of 1,000 sold; one comes back, of which the line says 1,000 and the
     total 99,999; the other with 1,000, and 900 after points were withheld. Right: one DISC `sums`.
     """
     item, store = shop.item(), shop.store()
