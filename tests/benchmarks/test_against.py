@@ -22,6 +22,7 @@ from schemas.wire.codec import decode, schema_in
 from tests.benchmarks.against import measuring
 from tests.benchmarks.against.ratios import estimate, first_is_this
 from tests.benchmarks.against.shared_schemas import codec_of
+from tests.benchmarks.peers import reading as peer_reading
 from tests.benchmarks.result import Result
 from tests.benchmarks.trees import ROOT, THIS, NoTree, worktree
 from tests.benchmarks.workload import SHOP
@@ -163,17 +164,20 @@ def _sale(**told: str) -> PurchaseCompleted:
     meta = Meta(event_id=bytes(16), occurred_at=1, producer=SHOP)
     line = PurchaseLine(line_no=1, sku="a", quantity=1, unit_price=1, net_paid=1)
     return PurchaseCompleted(
-        meta=meta, transaction_id=bytes(16), location_id="S1", currency="JPY", total=1,
-        lines=[line], **told,
+        meta=meta, transaction_id=bytes(16), profile_id=bytes(16), location_id="S1",
+        currency="JPY", total=1, lines=[line], **told,
     )  # fmt: skip
 
 
 def test_events_are_encoded_by_the_newest_schema_that_both_trees_know() -> None:
     versions = releases().of("PurchaseCompleted")
+    newest = measuring._encoded(_sale(), codec_of({version.id for version in versions}), "this")
     for known, release in enumerate(versions, 1):
         codec = codec_of({version.id for version in versions[:known]})
         value = measuring._encoded(_sale(), codec, "old")
         assert (schema_in(value), decode(value)) == (release.id, _sale())
+        # the peers of the floor read the same records
+        assert peer_reading.decode(value) == peer_reading.decode(newest)
 
 
 def test_an_event_that_an_older_schema_cannot_hold_is_not_measured() -> None:
