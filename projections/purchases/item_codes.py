@@ -5,8 +5,8 @@ which may be declared later. A set whose corrections name a code that was not so
 code in it. The set of a code (one for all lengths of a barcode) has those who ask, and which items
 declared it; it answers with these items, the latest declaration first, as catalogue readers decide
 (`projections.catalog.barcodes`), whenever a declaration arrives. An answer is [kind, 0, items]: it
-has no time, and its id is the code's. A declaration that begins later
-counts at once: a set knows no present. So a code means the first of its items that was sold.
+has no time, and its id is the code's. A declaration that begins later counts at once: a set knows
+no present. So a code means the first of its items that was sold.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def ask_about_codes(
 
     def question(own: RowKey, documents: Documents) -> list[tuple[str, Row]]:
         codes = named_otherwise(documents)
-        name = own[0].hex() if codes else ""
-        return [(name, asked(code_id=code_id(code), document=[ASKED])) for code in sorted(codes)]
+        asking = own[0].hex() if codes else ""
+        return [(asking, asked(code_id=code_id(code), document=[ASKED])) for code in sorted(codes)]
 
     def answer(own: RowKey, documents: Documents) -> Iterator[tuple[str, Row]]:
         items = _items(documents)
